@@ -1,0 +1,99 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// Every target by name, in the order in which data flow through them.
+// Plugins are not listed from the folder: SwiftPM caches the manifest and would miss a new one.
+
+let bindings: [Target] = [
+  .systemLibrary(
+    name: "CLibXML2", path: "Sources/Bindings/CLibXML2", pkgConfig: "libxml-2.0",
+    providers: [.apt(["libxml2-dev"])]),
+  .systemLibrary(
+    name: "CLibArchive", path: "Sources/Bindings/CLibArchive", pkgConfig: "libarchive",
+    providers: [.apt(["libarchive-dev"])]),
+  .systemLibrary(
+    name: "COpenBLAS", path: "Sources/Bindings/COpenBLAS", pkgConfig: "openblas",
+    providers: [.apt(["libopenblas-dev"])]),
+  .target(name: "CLinux", path: "Sources/Bindings/CLinux"),
+  .target(name: "CDigest", path: "Sources/Bindings/CDigest", cSettings: [.unsafeFlags(["-O3"])]),
+  .target(name: "CKernels", path: "Sources/Bindings/CKernels", cSettings: [.unsafeFlags(["-O3"])]),
+]
+
+let modules: [Target] = [
+  .target(name: "Platform", dependencies: ["CLinux", "CDigest"]),
+  .target(name: "Configurations", dependencies: ["Platform"]),
+  .target(name: "VASP", dependencies: ["Configurations", "Platform", "CLibXML2", "CLibArchive"]),
+  .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
+  .target(name: "ACE", dependencies: ["Configurations", "LinearAlgebra", "CKernels"]),
+  .target(name: "Regression", dependencies: ["LinearAlgebra", "Platform"]),
+  .target(name: "Novelty", dependencies: ["LinearAlgebra"]),
+  .target(name: "Report", dependencies: []),
+  .target(name: "StageKit", dependencies: ["Configurations", "Platform"]),
+  .target(name: "Engine", dependencies: ["StageKit", "Platform", "Configurations"]),
+]
+
+func stage(_ name: String, _ algorithms: [Target.Dependency]) -> Target {
+  .target(
+    name: name,
+    dependencies: ["StageKit", "Configurations", "Platform", "LinearAlgebra"] + algorithms,
+    path: "Plugins/\(name)")
+}
+
+let plugins: [Target] = [
+  stage("Ingest", ["VASP"]),
+  stage("Screen", []),
+  stage("Featurize", ["ACE", "Regression"]),
+  stage("Refit", ["ACE", "Regression"]),
+  stage("Recluster", ["Regression", "Novelty"]),
+  stage("Candidates", ["VASP"]),
+  stage("Rank", ["ACE", "Novelty", "Regression"]),
+  stage("Publish", ["ACE", "Report", "Novelty"]),
+]
+
+let pluginNames: [Target.Dependency] = [
+  "Ingest", "Screen", "Featurize", "Refit", "Recluster", "Candidates", "Rank", "Publish",
+]
+
+let programs: [Target] = [
+  .executableTarget(
+    name: "sluice",
+    dependencies: ["Engine", "VASP", "ACE", "Configurations", "Platform", "LinearAlgebra"]
+      + pluginNames),
+  // Labels from a published embedded-atom potential for tungsten, written in VASP's layout.
+  .target(name: "TungstenReference", dependencies: ["Configurations"]),
+  .executableTarget(
+    name: "generate-tungsten", dependencies: ["TungstenReference", "Configurations", "Platform"],
+    path: "Sources/TungstenGenerator"),
+]
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies + ["TestSupport"])
+}
+
+let testTargets: [Target] = [
+  .target(name: "TestSupport", dependencies: ["Configurations", "Platform"], path: "Tests/TestSupport"),
+  tests("PlatformTests", ["Platform"]),
+  tests("ConfigurationsTests", ["Configurations", "Platform", "TungstenReference"]),
+  tests("VASPTests", ["VASP", "Configurations", "Platform", "TungstenReference"]),
+  tests("LinearAlgebraTests", ["LinearAlgebra"]),
+  tests("ACETests", ["ACE", "Configurations", "LinearAlgebra"]),
+  tests("RegressionTests", ["Regression", "LinearAlgebra", "Platform"]),
+  tests("NoveltyTests", ["Novelty", "LinearAlgebra"]),
+  tests("ReportTests", ["Report"]),
+  tests("StageKitTests", ["StageKit", "Configurations", "Platform"]),
+  tests("EngineTests", ["Engine", "StageKit", "Configurations", "Platform"]),
+  tests(
+    "PipelineTests",
+    ["Engine", "StageKit", "Configurations", "Platform", "TungstenReference", "VASP", "ACE"]
+      + pluginNames),
+]
+
+let package = Package(
+  name: "sluice",
+  products: [
+    .executable(name: "sluice", targets: ["sluice"]),
+    .library(name: "StageKit", targets: ["StageKit"]),
+  ],
+  targets: bindings + modules + plugins + programs + testTargets,
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,7 @@
+// SHA-256 (FIPS 180-4), with the processor's SHA instructions where it has them.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/// Folds `count` blocks of 64 bytes into the eight-word state.
+void sluice_sha256_blocks(uint32_t state[8], const uint8_t *bytes, size_t count);
