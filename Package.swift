@@ -71,7 +71,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let testTargets: [Target] = [
-  .target(name: "TestSupport", dependencies: ["Configurations", "Platform"], path: "Tests/TestSupport"),
+  .target(
+    name: "TestSupport", dependencies: ["Configurations", "Platform"], path: "Tests/TestSupport"),
   tests("PlatformTests", ["Platform"]),
   tests("ConfigurationsTests", ["Configurations", "Platform", "TungstenReference"]),
   tests("VASPTests", ["VASP", "Configurations", "Platform", "TungstenReference"]),

@@ -29,7 +29,8 @@ public struct NumPyArray<Scalar: NumPyScalar & Sendable>: Sendable {
   /// The bytes of the .npy file.
   public var encoded: [UInt8] {
     let shapeText =
-      shape.count == 1 ? "(\(shape[0]),)" : "(" + shape.map(String.init).joined(separator: ", ") + ")"
+      shape.count == 1
+      ? "(\(shape[0]),)" : "(" + shape.map(String.init).joined(separator: ", ") + ")"
     var header = "{'descr': '\(Scalar.numPyType)', 'fortran_order': False, 'shape': \(shapeText), }"
     let padding = (64 - (10 + header.utf8.count + 1) % 64) % 64
     header += String(repeating: " ", count: padding) + "\n"
@@ -42,14 +43,18 @@ public struct NumPyArray<Scalar: NumPyScalar & Sendable>: Sendable {
 
   /// Reads what `encoded` writes; refuses other types, Fortran order and wrong sizes.
   public init(decoding bytes: [UInt8]) throws(NumPyFormatError) {
-    guard bytes.count >= 10, Array(bytes[0..<6]) == [0x93] + Array("NUMPY".utf8), bytes[6] == 1 else {
+    guard bytes.count >= 10, Array(bytes[0..<6]) == [0x93] + Array("NUMPY".utf8), bytes[6] == 1
+    else {
       throw NumPyFormatError(description: "not a NumPy .npy file, version 1")
     }
     let start = 10 + Int(bytes[8]) + Int(bytes[9]) << 8
-    guard bytes.count >= start else { throw NumPyFormatError(description: ".npy header is cut off") }
+    guard bytes.count >= start else {
+      throw NumPyFormatError(description: ".npy header is cut off")
+    }
     let header = String(decoding: bytes[10..<start], as: UTF8.self)
     guard header.contains("'\(Scalar.numPyType)'"), header.contains("'fortran_order': False") else {
-      throw NumPyFormatError(description: "expected \(Scalar.numPyType) in C order, found \(header)")
+      throw NumPyFormatError(
+        description: "expected \(Scalar.numPyType) in C order, found \(header)")
     }
     guard let open = header.firstIndex(of: "("), let close = header.firstIndex(of: ")") else {
       throw NumPyFormatError(description: ".npy header has no shape")
@@ -68,7 +73,8 @@ public struct NumPyArray<Scalar: NumPyScalar & Sendable>: Sendable {
     let stride = MemoryLayout<Scalar>.stride
     guard (bytes.count - start) / stride == count, (bytes.count - start) % stride == 0 else {
       throw NumPyFormatError(
-        description: ".npy holds \(bytes.count - start) bytes, its shape \(shape) needs \(count * stride)")
+        description:
+          ".npy holds \(bytes.count - start) bytes, its shape \(shape) needs \(count * stride)")
     }
     self.shape = shape
     self.values = bytes.withUnsafeBytes { raw in

@@ -6,8 +6,10 @@ public enum Triangle: Sendable { case upper, lower }
 extension Matrix {
   /// Solves `T x = b` (or `Tᵀ x = b`) where T is the given triangle of this square matrix, for every
   /// column of `b`. A zero on the diagonal gives infinities, as in BLAS.
-  public func solvingTriangle(_ triangle: Triangle, transposed: Bool = false, _ b: Matrix) -> Matrix {
-    precondition(rows == columns && b.rows == rows, "a square triangle and as many rows on the right")
+  public func solvingTriangle(_ triangle: Triangle, transposed: Bool = false, _ b: Matrix) -> Matrix
+  {
+    precondition(
+      rows == columns && b.rows == rows, "a square triangle and as many rows on the right")
     var result = b
     guard rows > 0, b.columns > 0 else { return result }
     cblas_dtrsm(
@@ -18,8 +20,11 @@ extension Matrix {
   }
 
   /// Solves `T x = b` (or `Tᵀ x = b`) for one right-hand side, shape [rows].
-  public func solvingTriangle(_ triangle: Triangle, transposed: Bool = false, _ b: [Double]) -> [Double] {
-    solvingTriangle(triangle, transposed: transposed, Matrix(rows: b.count, columns: 1, storage: b)).storage
+  public func solvingTriangle(_ triangle: Triangle, transposed: Bool = false, _ b: [Double])
+    -> [Double]
+  {
+    solvingTriangle(triangle, transposed: transposed, Matrix(rows: b.count, columns: 1, storage: b))
+      .storage
   }
 
   /// The triangular factor R of `self = Q R` (Householder), shape [min(rows, columns)][columns],

@@ -4,7 +4,9 @@ import Foundation
 public enum SharedData {
   /// `SLUICE_SHARED`, or `../shared` beside the project; nil where neither exists.
   public static let root: URL? = {
-    let named = ProcessInfo.processInfo.environment["SLUICE_SHARED"].map { URL(fileURLWithPath: $0) }
+    let named = ProcessInfo.processInfo.environment["SLUICE_SHARED"].map {
+      URL(fileURLWithPath: $0)
+    }
     let project = URL(fileURLWithPath: #filePath)
       .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     let folder = named ?? project.deletingLastPathComponent().appendingPathComponent("shared")
@@ -18,7 +20,9 @@ public enum SharedData {
 
   public static func url(_ path: String) -> URL { root!.appendingPathComponent(path) }
 
-  public static func bytes(_ path: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: url(path))) }
+  public static func bytes(_ path: String) throws -> [UInt8] {
+    [UInt8](try Data(contentsOf: url(path)))
+  }
 }
 
 /// A small generator of repeatable random numbers (SplitMix64).

@@ -1,0 +1,428 @@
+/// What `sluice stages` prints of a parameter, and what a JSON schema needs.
+public struct ParameterDescription: Sendable, Equatable {
+  public let name: String
+  /// "number", "integer", "true or false", "text", "one of a | b", "list of text", "object".
+  public let type: String
+  /// As a pipeline file would write it; nil where it must be given.
+  public let defaultValue: String?
+  /// "Å", "eV/Å", "s"; empty for none.
+  public let unit: String
+  public let help: String
+  /// Of an object parameter.
+  public let members: [ParameterDescription]
+}
+
+/// Reads the parameters of one stage strictly: wrong types, impossible values, unknown and duplicate
+/// keys are errors with their place. The same calls describe the parameters (`describing`), so that
+/// what is documented is what is read.
+public struct ParameterDecoder: Sendable {
+  private let members: [ParameterValue.Member]
+  private let place: TextPlace
+  private let isDescribing: Bool
+  private let path: String
+  public private(set) var descriptions: [ParameterDescription] = []
+  private var resolved: [(key: String, value: String)] = []
+
+  /// A decoder over an object; `ignoring` are the keys that the pipeline itself reads (`use`, `from`, `id`).
+  public init(_ value: ParameterValue, ignoring: Set<String> = [], path: String = "")
+    throws(ParameterError)
+  {
+    guard case .object(let all) = value.content else {
+      throw ParameterError("expected an object { … }", at: value.place)
+    }
+    self.init(
+      members: all.filter { !ignoring.contains($0.key) }, place: value.place, describing: false,
+      path: path)
+    var seen: Set<String> = []
+    for member in all where !seen.insert(member.key).inserted {
+      throw ParameterError("'\(path)\(member.key)' is given twice", at: member.keyPlace)
+    }
+  }
+
+  private init(members: [ParameterValue.Member], place: TextPlace, describing: Bool, path: String) {
+    self.members = members
+    self.place = place
+    self.isDescribing = describing
+    self.path = path
+  }
+
+  /// A decoder that gives defaults and only records what is asked for.
+  public static func describing() -> ParameterDecoder {
+    ParameterDecoder(members: [], place: TextPlace(line: 0, column: 0), describing: true, path: "")
+  }
+
+  // MARK: Kinds of parameters
+
+  public mutating func number(
+    _ name: String, default fallback: Double?, in range: NumberRange = .any, unit: String = "",
+    _ help: String
+  ) throws(ParameterError) -> Double {
+    describe(name, "number" + range.words, fallback.map(Self.text), unit, help)
+    guard let member = find(name) else {
+      return try missing(name, fallback, placeholder: range.example) { Self.canonical($0) }
+    }
+    guard case .number(let value) = member.value.content, value.isFinite else {
+      throw wrong(member, "a number")
+    }
+    guard range.contains(value) else {
+      throw ParameterError(
+        "\(path)\(name) must be \(range.text)\(unit.isEmpty ? "" : " (\(unit))"), not \(Self.text(value))",
+        at: member.value.place)
+    }
+    record(name, Self.canonical(value))
+    return value
+  }
+
+  public mutating func integer(
+    _ name: String, default fallback: Int?, in range: ClosedRange<Int>, _ help: String
+  ) throws(ParameterError) -> Int {
+    describe(
+      name,
+      "integer \(range.lowerBound)…\(range.upperBound == .max ? "" : String(range.upperBound))",
+      fallback.map(String.init), "", help)
+    guard let member = find(name) else {
+      return try missing(name, fallback, placeholder: range.lowerBound) { String($0) }
+    }
+    guard case .number(let value) = member.value.content, let whole = Int(exactly: value) else {
+      throw wrong(member, "a whole number")
+    }
+    guard range.contains(whole) else {
+      throw ParameterError(
+        "\(path)\(name) must be at least \(range.lowerBound)"
+          + (range.upperBound == .max ? "" : " and at most \(range.upperBound)") + ", not \(whole)",
+        at: member.value.place)
+    }
+    record(name, String(whole))
+    return whole
+  }
+
+  public mutating func logical(_ name: String, default fallback: Bool?, _ help: String)
+    throws(ParameterError) -> Bool
+  {
+    describe(name, "true or false", fallback.map(String.init), "", help)
+    guard let member = find(name) else {
+      return try missing(name, fallback, placeholder: false) { String($0) }
+    }
+    guard case .logical(let value) = member.value.content else {
+      throw wrong(member, "true or false")
+    }
+    record(name, String(value))
+    return value
+  }
+
+  public mutating func text(_ name: String, default fallback: String?, _ help: String)
+    throws(ParameterError) -> String
+  {
+    describe(name, "text", fallback.map { "'\($0)'" }, "", help)
+    guard let member = find(name) else {
+      return try missing(name, fallback, placeholder: "") { Self.quoted($0) }
+    }
+    guard case .text(let value) = member.value.content else {
+      throw wrong(member, "text in quotes")
+    }
+    record(name, Self.quoted(value))
+    return value
+  }
+
+  public mutating func choice(
+    _ name: String, of choices: [String], default fallback: String?, _ help: String
+  )
+    throws(ParameterError) -> String
+  {
+    describe(
+      name, "one of " + choices.joined(separator: " | "), fallback.map { "'\($0)'" }, "", help)
+    guard let member = find(name) else {
+      return try missing(name, fallback, placeholder: choices[0]) { Self.quoted($0) }
+    }
+    guard case .text(let value) = member.value.content, choices.contains(value) else {
+      throw wrong(member, "one of " + choices.map { "'\($0)'" }.joined(separator: ", "))
+    }
+    record(name, Self.quoted(value))
+    return value
+  }
+
+  public mutating func texts(_ name: String, default fallback: [String]?, _ help: String)
+    throws(ParameterError) -> [String]
+  {
+    let show = { (list: [String]) in "[" + list.map(Self.quoted).joined(separator: ",") + "]" }
+    describe(name, "list of text", fallback.map(show), "", help)
+    guard let member = find(name) else {
+      return try missing(name, fallback, placeholder: []) { show($0) }
+    }
+    guard case .list(let items) = member.value.content else {
+      throw wrong(member, "a list of text")
+    }
+    var values: [String] = []
+    for item in items {
+      guard case .text(let value) = item.content else {
+        throw ParameterError("\(path)\(name) must be a list of text", at: item.place)
+      }
+      values.append(value)
+    }
+    record(name, show(values))
+    return values
+  }
+
+  public mutating func numbers(
+    _ name: String, default fallback: [Double]?, in range: NumberRange = .any, unit: String = "",
+    _ help: String
+  )
+    throws(ParameterError) -> [Double]
+  {
+    let show = { (list: [Double]) in "[" + list.map(Self.text).joined(separator: ", ") + "]" }
+    let canonical = { (list: [Double]) in
+      "[" + list.map(Self.canonical).joined(separator: ",") + "]"
+    }
+    describe(name, "list of numbers" + range.words, fallback.map(show), unit, help)
+    guard let member = find(name) else {
+      return try missing(name, fallback, placeholder: [], canonical)
+    }
+    guard case .list(let items) = member.value.content else {
+      throw wrong(member, "a list of numbers")
+    }
+    var values: [Double] = []
+    for item in items {
+      guard case .number(let value) = item.content, range.contains(value) else {
+        throw ParameterError(
+          "\(path)\(name) must be a list of numbers, each \(range.text)", at: item.place)
+      }
+      values.append(value)
+    }
+    record(name, canonical(values))
+    return values
+  }
+
+  /// A whole number or the word `auto` (nil).
+  public mutating func integerOrAuto(_ name: String, in range: ClosedRange<Int>, _ help: String)
+    throws(ParameterError) -> Int?
+  {
+    if let member = find(name), case .text("auto") = member.value.content {
+      describe(name, "integer or 'auto'", "'auto'", "", help)
+      record(name, "'auto'")
+      return nil
+    }
+    if find(name) == nil {
+      describe(name, "integer or 'auto'", "'auto'", "", help)
+      record(name, "'auto'")
+      return nil
+    }
+    return try integer(name, default: nil, in: range, help)
+  }
+
+  /// Numbers by name, such as reference energies by element; nil where the key is absent.
+  public mutating func numbersByName(_ name: String, unit: String = "", _ help: String)
+    throws(ParameterError) -> [String: Double]?
+  {
+    describe(name, "object of numbers", "none", unit, help)
+    guard let member = find(name) else {
+      record(name, "null")
+      return nil
+    }
+    guard case .object(let entries) = member.value.content else {
+      throw wrong(member, "an object of numbers")
+    }
+    var values: [String: Double] = [:]
+    for entry in entries {
+      guard case .number(let value) = entry.value.content, value.isFinite else {
+        throw ParameterError("\(path)\(name).\(entry.key) must be a number", at: entry.value.place)
+      }
+      guard values.updateValue(value, forKey: entry.key) == nil else {
+        throw ParameterError("'\(path)\(name).\(entry.key)' is given twice", at: entry.keyPlace)
+      }
+    }
+    record(
+      name,
+      "{"
+        + values.sorted { $0.key < $1.key }.map {
+          Self.quoted($0.key) + ":" + Self.canonical($0.value)
+        }
+        .joined(separator: ",") + "}")
+    return values
+  }
+
+  /// An object parameter, read by `body` with the same strictness; absent means all its defaults.
+  public mutating func object<Result>(
+    _ name: String, _ help: String,
+    _ body: (inout ParameterDecoder) throws(ParameterError) -> Result
+  ) throws(ParameterError) -> Result {
+    let member = find(name)
+    var inner = ParameterDecoder(
+      members: [], place: member?.value.place ?? place, describing: isDescribing,
+      path: "\(path)\(name).")
+    if let member { inner = try ParameterDecoder(member.value, path: "\(path)\(name).") }
+    let result = try body(&inner)
+    try inner.finish()
+    descriptions.append(
+      ParameterDescription(
+        name: name, type: "object", defaultValue: "{}", unit: "", help: help,
+        members: inner.descriptions))
+    record(name, inner.canonicalParameters)
+    return result
+  }
+
+  /// Objects by name, such as weights by group.
+  public mutating func objectsByName<Result>(
+    _ name: String, _ help: String,
+    _ body: (inout ParameterDecoder) throws(ParameterError) -> Result
+  ) throws(ParameterError) -> [String: Result] {
+    var described = ParameterDecoder.describing()
+    _ = try body(&described)
+    descriptions.append(
+      ParameterDescription(
+        name: name, type: "objects by name", defaultValue: "{}", unit: "", help: help,
+        members: described.descriptions))
+    guard let member = find(name) else {
+      record(name, "{}")
+      return [:]
+    }
+    guard case .object(let entries) = member.value.content else { throw wrong(member, "an object") }
+    var results: [String: Result] = [:]
+    var parts: [(String, String)] = []
+    for entry in entries {
+      var inner = try ParameterDecoder(entry.value, path: "\(path)\(name).\(entry.key).")
+      guard results.updateValue(try body(&inner), forKey: entry.key) == nil else {
+        throw ParameterError("'\(path)\(name).\(entry.key)' is given twice", at: entry.keyPlace)
+      }
+      try inner.finish()
+      parts.append((entry.key, inner.canonicalParameters))
+    }
+    record(
+      name,
+      "{"
+        + parts.sorted { $0.0 < $1.0 }.map { Self.quoted($0.0) + ":" + $0.1 }.joined(separator: ",")
+        + "}")
+    return results
+  }
+
+  // MARK: Finishing
+
+  /// Refuses keys that nothing asked for, with the nearest known one.
+  public func finish() throws(ParameterError) {
+    let known = descriptions.map(\.name)
+    for member in members where !known.contains(member.key) {
+      throw ParameterError(
+        "unknown key '\(path)\(member.key)'" + didYouMean(member.key, among: known),
+        at: member.keyPlace)
+    }
+  }
+
+  /// A stage may refuse a combination of values, at the place of one of them.
+  public func refuse(_ name: String, _ message: String) -> ParameterError {
+    ParameterError("\(path)\(name) \(message)", at: find(name)?.value.place ?? place)
+  }
+
+  /// All resolved parameters, defaults included, in one canonical text (numbers by their bit patterns):
+  /// what enters a stage's key.
+  public var canonicalParameters: String {
+    "{"
+      + resolved.sorted { $0.key < $1.key }.map { "\(Self.quoted($0.key)):\($0.value)" }.joined(
+        separator: ",") + "}"
+  }
+
+  /// Each resolved parameter as name and canonical value, for `explain`.
+  public var resolvedParameters: [(key: String, value: String)] {
+    resolved.sorted { $0.key < $1.key }
+  }
+
+  // MARK: Inside
+
+  private func find(_ name: String) -> ParameterValue.Member? { members.first { $0.key == name } }
+
+  private mutating func describe(
+    _ name: String, _ type: String, _ fallback: String?, _ unit: String, _ help: String
+  ) {
+    precondition(!descriptions.contains { $0.name == name }, "parameter '\(name)' is read once")
+    descriptions.append(
+      ParameterDescription(
+        name: name, type: type, defaultValue: fallback, unit: unit, help: help, members: []))
+  }
+
+  private mutating func record(_ name: String, _ canonical: String) {
+    resolved.append((name, canonical))
+  }
+
+  private mutating func missing<Value>(
+    _ name: String, _ fallback: Value?, placeholder: Value, _ canonical: (Value) -> String
+  ) throws(ParameterError) -> Value {
+    guard let value = fallback ?? (isDescribing ? placeholder : nil) else {
+      throw ParameterError("'\(path)\(name)' must be given", at: place)
+    }
+    record(name, canonical(value))
+    return value
+  }
+
+  private func wrong(_ member: ParameterValue.Member, _ expected: String) -> ParameterError {
+    ParameterError("\(path)\(member.key) must be \(expected)", at: member.value.place)
+  }
+
+  private static func text(_ value: Double) -> String {
+    Int(exactly: value).map { abs($0) < 1 << 53 ? String($0) : "\(value)" } ?? "\(value)"
+  }
+
+  /// Unambiguous whatever the printing: the bit pattern. -0 counts as 0.
+  private static func canonical(_ value: Double) -> String {
+    "d" + String((value == 0 ? 0 : value).bitPattern, radix: 16)
+  }
+
+  private static func quoted(_ text: String) -> String {
+    "'" + text.replacing("\\", with: "\\\\").replacing("'", with: "\\'") + "'"
+  }
+}
+
+/// The numbers a parameter may take.
+public struct NumberRange: Sendable, Equatable {
+  let lower: Double
+  let upper: Double
+  let isOpenBelow: Bool
+
+  public static let any = NumberRange(lower: -.infinity, upper: .infinity, isOpenBelow: false)
+  public static let positive = NumberRange(lower: 0, upper: .infinity, isOpenBelow: true)
+  public static let notNegative = NumberRange(lower: 0, upper: .infinity, isOpenBelow: false)
+  public static func between(_ lower: Double, _ upper: Double) -> NumberRange {
+    NumberRange(lower: lower, upper: upper, isOpenBelow: false)
+  }
+  public static func above(_ lower: Double) -> NumberRange {
+    NumberRange(lower: lower, upper: .infinity, isOpenBelow: true)
+  }
+
+  func contains(_ value: Double) -> Bool {
+    (isOpenBelow ? value > lower : value >= lower) && value <= upper && !value.isNaN
+  }
+
+  var text: String {
+    if lower == -.infinity { return "a number" }
+    let below = isOpenBelow ? "> \(lower.short)" : ">= \(lower.short)"
+    return upper == .infinity ? below : "\(below) and <= \(upper.short)"
+  }
+
+  var words: String { lower == -.infinity ? "" : " " + text }
+  var example: Double { lower == -.infinity ? 0 : upper == .infinity ? lower + 1 : upper }
+}
+
+extension Double {
+  fileprivate var short: String { Int(exactly: self).map(String.init) ?? "\(self)" }
+}
+
+/// " Did you mean 'cutoff'?" for the nearest of the known words, or nothing where none is near.
+public func didYouMean(_ word: String, among known: [String]) -> String {
+  let near = known.map { ($0, editDistance(word.lowercased(), $0.lowercased())) }.min {
+    $0.1 < $1.1
+  }
+  guard let near, near.1 <= max(2, word.count / 3) else {
+    return known.isEmpty ? "" : "; known: " + known.sorted().joined(separator: ", ")
+  }
+  return "; did you mean '\(near.0)'?"
+}
+
+private func editDistance(_ a: String, _ b: String) -> Int {
+  let (a, b) = (Array(a), Array(b))
+  var previous = Array(0...b.count)
+  for i in 0..<a.count {
+    var current = [i + 1]
+    for j in 0..<b.count {
+      current.append(min(previous[j + 1] + 1, current[j] + 1, previous[j] + (a[i] == b[j] ? 0 : 1)))
+    }
+    previous = current
+  }
+  return previous[b.count]
+}
