@@ -1,0 +1,48 @@
+# make run    the main job on the input in this repository
+# make test   every test; both install what is missing first
+# make build | bench | format | lint | clean
+
+SWIFT ?= swift
+CONFIGURATION ?= release
+BUILD = $(SWIFT) build -c $(CONFIGURATION)
+PIPELINE ?= pipelines/tungsten.json5
+
+.PHONY: build run test bench format lint clean setup
+
+build: setup
+	@$(BUILD) --product sluice
+
+run: build
+	@$$($(BUILD) --show-bin-path)/sluice run $(PIPELINE); status=$$?; \
+	 if [ $$status -eq 3 ]; then echo "Some inputs were set aside; see above."; exit 0; fi; exit $$status
+
+test: setup
+	@$(SWIFT) build -c $(CONFIGURATION) --build-tests --product sluice
+	$(SWIFT) test -c $(CONFIGURATION)
+
+bench: setup
+	@$(BUILD)
+	@sh Benchmarks/run.sh
+
+format:
+	@$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Plugins Tests Benchmarks
+
+lint:
+	@$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Plugins Tests Benchmarks
+
+clean:
+	@$(SWIFT) package clean
+
+# Debian packages: XML, dense linear algebra, archives, and the tool that finds them.
+setup:
+	@missing=""; \
+	for library in libxml-2.0:libxml2-dev openblas:libopenblas-dev libarchive:libarchive-dev; do \
+	  pkg-config --exists $${library%%:*} 2>/dev/null || missing="$$missing $${library#*:}"; \
+	done; \
+	command -v pkg-config >/dev/null 2>&1 || missing="$$missing pkg-config"; \
+	[ -z "$$missing" ] && exit 0; \
+	echo "Installing$$missing with apt-get: Sluice reads XML and archives and solves least squares through them."; \
+	sudo=""; [ "$$(id -u)" -eq 0 ] || sudo="sudo"; \
+	$$sudo apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null || \
+	{ echo "Could not install$$missing. Install them by hand, then run make again." >&2; exit 1; }

@@ -1,0 +1,107 @@
+import Platform
+
+/// Why a frame may not become training data.
+public enum ScreenReason: String, Sendable, Codable, CaseIterable {
+  case machineLearned = "machine-learned"
+  case unconverged
+  case notFinite = "not-finite"
+  case noEnergy = "no-energy"
+  case noForces = "no-forces"
+  case largeForce = "large-force"
+  case foreignElement = "foreign-element"
+  case inconsistentSettings = "inconsistent-settings"
+  case duplicate
+
+  public var words: String {
+    switch self {
+    case .machineLearned: "labels of a machine-learned force field, not of the electronic structure"
+    case .unconverged: "the electronic loop did not converge"
+    case .notFinite: "an energy, force or stress is not a finite number"
+    case .noEnergy: "no energy"
+    case .noForces: "no forces"
+    case .largeForce: "a force above maxForce"
+    case .foreignElement: "an element that the pipeline does not name"
+    case .inconsistentSettings: "calculation settings that disagree with the largest group"
+    case .duplicate: "an exact copy of another frame"
+    }
+  }
+}
+
+/// Which frames of a source may become training data (part `selection.json` of a `selection`).
+public struct Selection: Sendable, Codable, Equatable {
+  /// Indices into `configurations.extxyz`, ascending.
+  public var kept: [Int]
+  public var setAside: [SetAside]
+
+  public init(kept: [Int], setAside: [SetAside]) {
+    self.kept = kept
+    self.setAside = setAside
+  }
+}
+
+/// One frame that was set aside.
+public struct SetAside: Sendable, Codable, Equatable {
+  public var frame: Int
+  public var ionicStep: Int
+  public var reason: ScreenReason
+
+  public init(frame: Int, ionicStep: Int, reason: ScreenReason) {
+    self.frame = frame
+    self.ionicStep = ionicStep
+    self.reason = reason
+  }
+}
+
+/// The screen's totals (part `screening.json` of a `screening`).
+public struct Screening: Sendable, Codable, Equatable {
+  public struct Count: Sendable, Codable, Equatable {
+    public var reason: ScreenReason
+    public var words: String
+    public var frames: Int
+    /// The first few.
+    public var examples: [Example]
+
+    public init(reason: ScreenReason, words: String, frames: Int, examples: [Example]) {
+      self.reason = reason
+      self.words = words
+      self.frames = frames
+      self.examples = examples
+    }
+  }
+
+  public struct Example: Sendable, Codable, Equatable {
+    public var source: Digest
+    public var ionicStep: Int
+
+    public init(source: Digest, ionicStep: Int) {
+      self.source = source
+      self.ionicStep = ionicStep
+    }
+  }
+
+  public struct SettingsGroup: Sendable, Codable, Equatable {
+    /// In words.
+    public var settings: String
+    public var sources: Int
+    public var frames: Int
+    /// From the largest group, in words; empty for that group itself.
+    public var differences: [String]
+
+    public init(settings: String, sources: Int, frames: Int, differences: [String]) {
+      self.settings = settings
+      self.sources = sources
+      self.frames = frames
+      self.differences = differences
+    }
+  }
+
+  public var frames: Int
+  public var kept: Int
+  public var reasons: [Count] = []
+  public var settingsGroups: [SettingsGroup] = []
+
+  public init(frames: Int, kept: Int) {
+    self.frames = frames
+    self.kept = kept
+  }
+}
