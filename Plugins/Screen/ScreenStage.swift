@@ -75,7 +75,7 @@ public struct ScreenStage: FoldStage {
     let bySource = Dictionary(grouping: frames, by: \.source)
     for source in sources {
       let own = bySource[source] ?? []
-      let selection = Selection(
+      let selection = FrameSelection(
         kept: own.filter { $0.reason == nil }.map(\.summary.frame),
         setAside: own.compactMap { frame in
           frame.reason.map { SetAside(frame: frame.summary.frame, ionicStep: frame.summary.ionicStep, reason: $0) }

@@ -28,7 +28,7 @@ public enum ScreenReason: String, Sendable, Codable, CaseIterable {
 }
 
 /// Which frames of a source may become training data (part `selection.json` of a `selection`).
-public struct Selection: Sendable, Codable, Equatable {
+public struct FrameSelection: Sendable, Codable, Equatable {
   /// Indices into `configurations.extxyz`, ascending.
   public var kept: [Int]
   public var setAside: [SetAside]

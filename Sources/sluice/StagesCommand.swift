@@ -1,0 +1,34 @@
+import StageKit
+
+/// `sluice stages`: what a pipeline file can use, with every parameter, its default and its meaning.
+func stagesCommand(_ arguments: Arguments) throws -> Int32 {
+  let wanted = arguments.operands
+  let all = builtInStages.map { $0.description }
+  for name in wanted where !all.contains(where: { $0.name == name }) {
+    throw UsageError("unknown stage '\(name)'" + didYouMean(name, among: all.map(\.name)))
+  }
+  for stage in builtInStages where wanted.isEmpty || wanted.contains(stage.description.name) {
+    let description = stage.description
+    var decoder = ParameterDecoder.describing()
+    _ = try stage.init(parameters: &decoder)
+    print("\(description.name) (version \(description.version))")
+    print("  \(description.summary)")
+    print("  takes: " + list(description.takes.map { $0.isOptional ? "\($0.kind)?" : "\($0.kind)" }))
+    print("  gives: " + list(description.gives.map { "\($0.kind)" }))
+    printParameters(decoder.descriptions, indent: "  ")
+    print("")
+  }
+  return 0
+}
+
+private func list(_ words: [String]) -> String { words.isEmpty ? "files" : words.joined(separator: ", ") }
+
+private func printParameters(_ parameters: [ParameterDescription], indent: String) {
+  for parameter in parameters {
+    let unit = parameter.unit.isEmpty ? "" : " \(parameter.unit)"
+    let fallback = parameter.defaultValue.map { ", default \($0)\(unit)" } ?? ", required"
+    print("\(indent)\(parameter.name): \(parameter.type)\(parameter.members.isEmpty ? fallback : "")")
+    print("\(indent)    \(parameter.help)")
+    printParameters(parameter.members, indent: indent + "    ")
+  }
+}
