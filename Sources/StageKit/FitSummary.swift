@@ -1,0 +1,100 @@
+/// What a fit was and how good it is (part `fit.json` of a `potential`).
+public struct FitSummary: Sendable, Codable, Equatable {
+  /// The basis in words ("linear ACE, SBessel, cutoff 5 Å, ranks 1–3").
+  public var basis: String
+  /// Functions per element, in the elements' order.
+  public var functions: [Int]
+  public var elements: [String]
+  public var sources: Int
+  public var configurations: Int
+  /// Rows of the weighted least-squares problem.
+  public var rows: Int
+  /// Tikhonov strength λ and how it was chosen.
+  public var regularisation: Double
+  public var regularisationMethod: String
+  public var conditionNumber: Double
+  public var effectiveRank: Int
+  public var effectiveDegreesOfFreedom: Double
+  /// eV per atom of each element, and how they were found.
+  public var referenceEnergies: [Double]
+  public var referenceEnergyMethod: String
+  public var ensembleMembers: Int
+  public var ensembleMethod: String
+  /// Independent units (sources, or blocks of frames) that the held-out errors come from.
+  public var heldOutBlocks: Int
+  public var blocks: Int
+  /// Energy, forces and stress weights in words.
+  public var weights: String
+  public var errors: [ErrorLine]
+  public var notes: [String]
+  /// Predicted against reference values, for the report: a bounded sample.
+  public var parity: [ParityPoint]
+
+  /// Errors of one quantity in one group.
+  public struct ErrorLine: Sendable, Codable, Equatable {
+    /// "all" or a group's name.
+    public var group: String
+    /// "energy", "force" or "stress".
+    public var quantity: String
+    /// "meV/atom", "meV/Å", "GPa".
+    public var unit: String
+    public var heldOut: Bool
+    public var count: Int
+    public var meanAbsolute: Double
+    public var rootMeanSquare: Double
+    public var largest: Double
+
+    public init(
+      group: String, quantity: String, unit: String, heldOut: Bool, count: Int, meanAbsolute: Double,
+      rootMeanSquare: Double, largest: Double
+    ) {
+      self.group = group
+      self.quantity = quantity
+      self.unit = unit
+      self.heldOut = heldOut
+      self.count = count
+      self.meanAbsolute = meanAbsolute
+      self.rootMeanSquare = rootMeanSquare
+      self.largest = largest
+    }
+  }
+
+  public struct ParityPoint: Sendable, Codable, Equatable {
+    /// "energy" (eV/atom) or "force" (eV/Å, one component).
+    public var quantity: String
+    public var reference: Double
+    public var predicted: Double
+    public var heldOut: Bool
+
+    public init(quantity: String, reference: Double, predicted: Double, heldOut: Bool) {
+      self.quantity = quantity
+      self.reference = reference
+      self.predicted = predicted
+      self.heldOut = heldOut
+    }
+  }
+
+  public init(basis: String, elements: [String], functions: [Int]) {
+    self.basis = basis
+    self.elements = elements
+    self.functions = functions
+    sources = 0
+    configurations = 0
+    rows = 0
+    regularisation = 0
+    regularisationMethod = ""
+    conditionNumber = 0
+    effectiveRank = 0
+    effectiveDegreesOfFreedom = 0
+    referenceEnergies = []
+    referenceEnergyMethod = ""
+    ensembleMembers = 0
+    ensembleMethod = ""
+    heldOutBlocks = 0
+    blocks = 0
+    weights = ""
+    errors = []
+    notes = []
+    parity = []
+  }
+}
