@@ -52,7 +52,11 @@ public struct Diagnostic: Sendable, Equatable, Codable, Error, CustomStringConve
   public var description: String {
     var text = place.file
     if let member = place.member { text += "/" + member }
-    if let line = place.line { text += ":\(line)" } else if let byte = place.byte { text += ": byte \(byte)" }
+    if let line = place.line {
+      text += ":\(line)"
+    } else if let byte = place.byte {
+      text += ": byte \(byte)"
+    }
     if !text.isEmpty { text += ": " }
     if let step = place.ionicStep { text += "step \(step): " }
     text += cause

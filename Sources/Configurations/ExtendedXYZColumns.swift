@@ -86,7 +86,8 @@ struct ExtendedXYZColumns {
     }
   }
 
-  private mutating func role(_ name: String, _ kind: Kind, _ width: Int, _ keys: LabelKeys) -> Role {
+  private mutating func role(_ name: String, _ kind: Kind, _ width: Int, _ keys: LabelKeys) -> Role
+  {
     let lower = name.lowercased()
     func isFirst(_ role: Role) -> Bool { !columns.contains { $0.role == role } }
     if kind == .text, width == 1, ["species", "symbols", "symbol", "element"].contains(lower),
@@ -201,7 +202,8 @@ struct ExtendedXYZColumns {
       for entry in known where entry.spelling == spelling { return entry.element }
     }
     let text = String(decoding: word, as: UTF8.self)
-    guard let element = Element(symbol: text) ?? Int(text).flatMap(Element.init(atomicNumber:)) else {
+    guard let element = Element(symbol: text) ?? Int(text).flatMap(Element.init(atomicNumber:))
+    else {
       throw Trouble("'\(text.prefix(20))' is not an element.", code: "unknown-element")
     }
     if word.count <= 3 { known.append((spelling, element)) }

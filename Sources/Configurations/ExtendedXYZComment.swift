@@ -43,7 +43,8 @@ struct ExtendedXYZComment {
 
   private init(bytes: Bytes) { self.bytes = bytes }
 
-  private mutating func parseEntry(into entries: inout [ExtendedXYZEntry]) throws(Malformed) -> Bool {
+  private mutating func parseEntry(into entries: inout [ExtendedXYZEntry]) throws(Malformed) -> Bool
+  {
     skipBlanks()
     guard i < bytes.count else { return false }
     let key: String
@@ -77,7 +78,8 @@ struct ExtendedXYZComment {
       let (range, escaped) = try quotedRange()
       return (.quoted(escaped: escaped), range)
     case UInt8(ascii: "{"): return (.braced, try bracketRange(UInt8(ascii: "{"), UInt8(ascii: "}")))
-    case UInt8(ascii: "["): return (.bracketed, try bracketRange(UInt8(ascii: "["), UInt8(ascii: "]")))
+    case UInt8(ascii: "["):
+      return (.bracketed, try bracketRange(UInt8(ascii: "["), UInt8(ascii: "]")))
     default:
       let first = i
       while i < bytes.count, !isBlank(bytes[i]) { i += 1 }
@@ -103,7 +105,8 @@ struct ExtendedXYZComment {
     return (open + 1..<i - 1, escaped)
   }
 
-  private mutating func bracketRange(_ open: UInt8, _ close: UInt8) throws(Malformed) -> Range<Int> {
+  private mutating func bracketRange(_ open: UInt8, _ close: UInt8) throws(Malformed) -> Range<Int>
+  {
     let first = i
     var depth = 0
     while i < bytes.count {
@@ -147,7 +150,9 @@ extension ExtendedXYZEntry {
   typealias Bytes = UnsafeBufferPointer<UInt8>
 
   func text(_ bytes: Bytes) -> String {
-    if case .quoted(let escaped) = form { return ExtendedXYZComment.unescaped(bytes, range, escaped) }
+    if case .quoted(let escaped) = form {
+      return ExtendedXYZComment.unescaped(bytes, range, escaped)
+    }
     if case .flag = form { return "T" }
     return String(decoding: bytes[range], as: UTF8.self)
   }

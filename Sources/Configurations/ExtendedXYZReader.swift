@@ -83,7 +83,8 @@ public struct ExtendedXYZReader {
 
   private func atomCount() throws(Diagnostic) -> Int {
     let count = lines.withLine { bytes -> Int? in
-      guard var cursor = FieldCursor(bytes), let count = cursor.integer(), !cursor.skipBlanks() else {
+      guard var cursor = FieldCursor(bytes), let count = cursor.integer(), !cursor.skipBlanks()
+      else {
         return nil
       }
       return count

@@ -170,10 +170,12 @@ private struct PerAtomColumn {
     self.name = String(name.map { $0 == ":" || $0.isWhitespace || $0 == "\"" ? "_" : $0 })
     self.value = value
     switch value {
-    case .perAtomReals(let values, let columns): (letter, width, count) = ("R", columns, values.count)
+    case .perAtomReals(let values, let columns):
+      (letter, width, count) = ("R", columns, values.count)
     case .perAtomIntegers(let values, let columns):
       (letter, width, count) = ("I", columns, values.count)
-    case .perAtomText(let values, let columns): (letter, width, count) = ("S", columns, values.count)
+    case .perAtomText(let values, let columns):
+      (letter, width, count) = ("S", columns, values.count)
     case .perAtomLogicals(let values, let columns):
       (letter, width, count) = ("L", columns, values.count)
     case .text, .integer, .real, .logical, .reals: return nil

@@ -137,7 +137,8 @@ private struct LabelReadings {
   ) throws(Diagnostic) -> Bool {
     switch label {
     case .energy: energy = (entry.key, try FrameComment.number(entry, bytes, trouble))
-    case .freeEnergy: freeEnergies.append((entry.key, try FrameComment.number(entry, bytes, trouble)))
+    case .freeEnergy:
+      freeEnergies.append((entry.key, try FrameComment.number(entry, bytes, trouble)))
     case .stress, .virial:
       guard let volume else { return false }
       guard let numbers = entry.numbers(bytes), let tensor = Self.tensor(numbers) else {

@@ -93,7 +93,8 @@ public struct LAMMPSDumpReader {
       try advance("the box")
       let row = lines.numbersAtFront()
       guard row.count >= (isGeneral ? 4 : isTilted ? 3 : 2), row.allSatisfy(\.isFinite) else {
-        throw trouble("malformed", "expected \(isGeneral ? 4 : isTilted ? 3 : 2) numbers of the box.")
+        throw trouble(
+          "malformed", "expected \(isGeneral ? 4 : isTilted ? 3 : 2) numbers of the box.")
       }
       rows.append(row)
     }
@@ -116,7 +117,8 @@ public struct LAMMPSDumpReader {
     }
     guard var columns = LAMMPSDumpColumns(names) else {
       throw trouble(
-        "malformed", "no coordinates among the columns '\(names.joined(separator: " ").prefix(200))'.",
+        "malformed",
+        "no coordinates among the columns '\(names.joined(separator: " ").prefix(200))'.",
         "Dump x y z, xu yu zu, xs ys zs or xsu ysu zsu.")
     }
     guard columns.elementColumn != nil || (columns.typeColumn != nil && !elements.isEmpty) else {
@@ -145,7 +147,8 @@ public struct LAMMPSDumpReader {
     return Configuration(
       species: order.map { columns.species[$0] },
       positions: order.map {
-        columns.isScaled ? box.origin + columns.positions[$0] * box.cell.vectors : columns.positions[$0]
+        columns.isScaled
+          ? box.origin + columns.positions[$0] * box.cell.vectors : columns.positions[$0]
       },
       cell: box.cell, provenance: Provenance(source: lines.name, ionicStep: frameIndex),
       properties: properties)
@@ -174,7 +177,8 @@ struct LAMMPSDumpFrame: Equatable {
       let yHigh = rows[1][1] - max(0, yz)
       origin = Vector3(xLow, yLow, rows[2][0])
       cell = Cell(
-        vectors: Matrix3([xHigh - xLow, 0, 0], [xy, yHigh - yLow, 0], [xz, yz, rows[2][1] - rows[2][0]]),
+        vectors: Matrix3(
+          [xHigh - xLow, 0, 0], [xy, yHigh - yLow, 0], [xz, yz, rows[2][1] - rows[2][0]]),
         periodic: periodic)
     }
   }

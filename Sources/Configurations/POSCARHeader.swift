@@ -25,10 +25,11 @@ struct POSCARHeader {
     var rows = Matrix3.zero
     for k in 0..<3 {
       try Self.advance(&lines, "lattice vector \(k + 1)")
-      guard let row = lines.withLine({ bytes -> Vector3? in
-        guard var cursor = FieldCursor(bytes) else { return nil }
-        return cursor.vector()
-      }), row.x.isFinite, row.y.isFinite, row.z.isFinite
+      guard
+        let row = lines.withLine({ bytes -> Vector3? in
+          guard var cursor = FieldCursor(bytes) else { return nil }
+          return cursor.vector()
+        }), row.x.isFinite, row.y.isFinite, row.z.isFinite
       else {
         throw lines.error("malformed", "expected three numbers of lattice vector \(k + 1).", "")
       }

@@ -104,7 +104,9 @@ public struct StructureReader {
       return hint(name) == .xdatcar ? .xdatcar : .poscar
     }
     let words = firstText.split { $0.isWhitespace }
-    if words.count == 1, let count = Int(words[0]), count > 0, lines.count > 1 { return .extendedXYZ }
+    if words.count == 1, let count = Int(words[0]), count > 0, lines.count > 1 {
+      return .extendedXYZ
+    }
     return prefix.isEmpty ? nil : hint(name)
   }
 

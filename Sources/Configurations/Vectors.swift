@@ -61,5 +61,7 @@ public struct Matrix3: Sendable, Hashable {
 
   public static func * (s: Double, m: Matrix3) -> Matrix3 { Matrix3(s * m.x, s * m.y, s * m.z) }
 
-  public static func + (a: Matrix3, b: Matrix3) -> Matrix3 { Matrix3(a.x + b.x, a.y + b.y, a.z + b.z) }
+  public static func + (a: Matrix3, b: Matrix3) -> Matrix3 {
+    Matrix3(a.x + b.x, a.y + b.y, a.z + b.z)
+  }
 }

@@ -46,12 +46,16 @@ public struct XDATCARReader {
       }
       return try lineBeforeAtoms() ? header : nil
     }
-    if lines.fields.count >= 4, lines.fields.allSatisfy({ Int($0) != nil }) {
-      throw lines.error(
-        "unsupported", "an XDATCAR of VASP 4 holds neither the cell nor the elements.",
-        "Use the vasprun.xml or OUTCAR of the run.")
+    let comment = lines.text
+    if lines.fields.count >= 3, lines.fields.allSatisfy({ Int($0) != nil }), try lines.advance() {
+      guard lines.numbersAtFront().count < 4 else {
+        throw lines.error(
+          "unsupported", "an XDATCAR of VASP 4 holds neither the cell nor the elements.",
+          "Use the vasprun.xml or OUTCAR of the run.")
+      }
+      lines.holdBack()
     }
-    let header = try POSCARHeader(after: lines.text, &lines)
+    let header = try POSCARHeader(after: comment, &lines)
     return try lineBeforeAtoms() ? header : nil
   }
 
