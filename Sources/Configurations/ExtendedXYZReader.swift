@@ -19,6 +19,7 @@ public struct ExtendedXYZReader {
   private let keys: LabelKeys
   private let restoresProvenance: Bool
   private var finished = false
+  private var cache = ColumnsCache()
   /// Index of the frame that `next()` reads now.
   public private(set) var frameIndex = 0
 
@@ -60,9 +61,11 @@ public struct ExtendedXYZReader {
       throw trouble("truncated", "the file ends before the frame's comment line.")
     }
     let commentLine = lines.number
+    var cache = self.cache
     var comment = try lines.withLine { (bytes) throws(Diagnostic) -> FrameComment in
-      try self.readComment(bytes)
+      try readComment(bytes, &cache)
     }
+    self.cache = cache
     comment.columns.reserve(count)
     for atom in 0..<count {
       guard try lines.advance() else {
@@ -103,7 +106,9 @@ public struct ExtendedXYZReader {
     lines.error(code, cause, remedy, line: line, frame: frameIndex)
   }
 
-  private func readComment(_ bytes: UnsafeBufferPointer<UInt8>) throws(Diagnostic) -> FrameComment {
+  private func readComment(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ cache: inout ColumnsCache
+  ) throws(Diagnostic) -> FrameComment {
     var entries: [ExtendedXYZEntry]
     do {
       entries = try ExtendedXYZComment.entries(of: bytes)
@@ -115,7 +120,7 @@ public struct ExtendedXYZReader {
       }
       entries = []
     }
-    return try FrameComment(entries, bytes, keys, restoresProvenance) { code, cause, remedy in
+    return try FrameComment(entries, bytes, keys, restoresProvenance, &cache) { code, cause, remedy in
       trouble(code, cause, remedy)
     }
   }

@@ -15,18 +15,17 @@ struct FrameComment {
 
   init(
     _ entries: [ExtendedXYZEntry], _ bytes: Bytes, _ keys: LabelKeys, _ restoresProvenance: Bool,
-    trouble: Trouble
+    _ cache: inout ColumnsCache, trouble: Trouble
   ) throws(Diagnostic) {
-    var byKey: Set<String> = []
-    for entry in entries where !byKey.insert(entry.key).inserted && !entry.key.isEmpty {
-      if case .flag = entry.form { continue }
-      throw trouble("malformed", "the key '\(entry.key)' occurs twice.", "")
+    if let key = Self.repeatedKey(entries) {
+      throw trouble("malformed", "the key '\(key)' occurs twice.", "")
     }
     func entry(_ key: String) -> ExtendedXYZEntry? { entries.first { $0.key == key } }
 
-    let declared = (entry("Properties") ?? entry("properties"))?.text(bytes)
+    let declared =
+      (entry("Properties") ?? entry("properties"))?.text(bytes) ?? ExtendedXYZColumns.standard
     do {
-      columns = try ExtendedXYZColumns(declared ?? ExtendedXYZColumns.standard, keys: keys)
+      columns = try cache.columns(declared, keys: keys)
     } catch {
       throw trouble(error.code, error.cause, "")
     }
@@ -63,6 +62,22 @@ struct FrameComment {
       }
     }
     try readings.settle(into: &labels, trouble)
+  }
+
+  /// A key that has a value twice.
+  private static func repeatedKey(_ entries: [ExtendedXYZEntry]) -> String? {
+    func hasValue(_ entry: ExtendedXYZEntry) -> Bool {
+      if case .flag = entry.form { return false }
+      return true
+    }
+    guard entries.count > 16 else {
+      for (k, entry) in entries.enumerated() where hasValue(entry) {
+        for other in entries[..<k] where other.key == entry.key && hasValue(other) { return entry.key }
+      }
+      return nil
+    }
+    var seen: Set<String> = []
+    return entries.first { hasValue($0) && !seen.insert($0.key).inserted }?.key
   }
 
   private static func flag(_ entry: ExtendedXYZEntry, _ bytes: Bytes) -> Bool? {
@@ -118,6 +133,21 @@ struct FrameComment {
         "Give directions that do not repeat a length, too.")
     }
     return Cell(vectors: vectors, periodic: periodic)
+  }
+}
+
+/// The columns of the last `Properties`, as frames of one file mostly have the same.
+struct ColumnsCache {
+  private var properties: String?
+  private var empty: ExtendedXYZColumns?
+
+  mutating func columns(
+    _ properties: String, keys: LabelKeys
+  ) throws(ExtendedXYZColumns.Trouble) -> ExtendedXYZColumns {
+    if let empty, properties == self.properties { return empty }
+    let columns = try ExtendedXYZColumns(properties, keys: keys)
+    (self.properties, empty) = (properties, columns)
+    return columns
   }
 }
 
