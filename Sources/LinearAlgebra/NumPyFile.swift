@@ -28,36 +28,42 @@ public struct NumPyArray<Scalar: NumPyScalar & Sendable>: Sendable {
 
   /// The bytes of the .npy file.
   public var encoded: [UInt8] {
-    let shapeText =
-      shape.count == 1 ? "(\(shape[0]),)" : "(" + shape.map(String.init).joined(separator: ", ") + ")"
+    let sizes = shape.map(String.init).joined(separator: ", ")
+    let shapeText = shape.count == 1 ? "(\(sizes),)" : "(\(sizes))"
     var header = "{'descr': '\(Scalar.numPyType)', 'fortran_order': False, 'shape': \(shapeText), }"
     let padding = (64 - (10 + header.utf8.count + 1) % 64) % 64
     header += String(repeating: " ", count: padding) + "\n"
     var bytes: [UInt8] = [0x93] + Array("NUMPY".utf8) + [1, 0]
     bytes += [UInt8(header.utf8.count & 255), UInt8(header.utf8.count >> 8)]
     bytes += Array(header.utf8)
-    values.withUnsafeBytes { bytes.append(contentsOf: $0) }  // all supported machines are little-endian
+    values.withUnsafeBytes { bytes.append(contentsOf: $0) }  // our machines are little-endian
     return bytes
   }
 
   /// Reads what `encoded` writes; refuses other types, Fortran order and wrong sizes.
   public init(decoding bytes: [UInt8]) throws(NumPyFormatError) {
-    guard bytes.count >= 10, Array(bytes[0..<6]) == [0x93] + Array("NUMPY".utf8), bytes[6] == 1 else {
+    guard bytes.count >= 10, Array(bytes[0..<6]) == [0x93] + Array("NUMPY".utf8), bytes[6] == 1
+    else {
       throw NumPyFormatError(description: "not a NumPy .npy file, version 1")
     }
     let start = 10 + Int(bytes[8]) + Int(bytes[9]) << 8
-    guard bytes.count >= start else { throw NumPyFormatError(description: ".npy header is cut off") }
+    guard bytes.count >= start else {
+      throw NumPyFormatError(description: ".npy header is cut off")
+    }
     let header = String(decoding: bytes[10..<start], as: UTF8.self)
     guard header.contains("'\(Scalar.numPyType)'"), header.contains("'fortran_order': False") else {
-      throw NumPyFormatError(description: "expected \(Scalar.numPyType) in C order, found \(header)")
+      throw NumPyFormatError(description: "expected \(Scalar.numPyType) in C order: \(header)")
     }
-    guard let open = header.firstIndex(of: "("), let close = header.firstIndex(of: ")") else {
-      throw NumPyFormatError(description: ".npy header has no shape")
-    }
+    guard let open = header.firstIndex(of: "("), let close = header[open...].firstIndex(of: ")")
+    else { throw NumPyFormatError(description: ".npy header has no shape") }
+    var fields = header[header.index(after: open)..<close].split(
+      separator: ",", omittingEmptySubsequences: false
+    ).map { $0.drop { $0 == " " } }
+    if fields.last?.isEmpty == true { fields.removeLast() }  // "(3,)" and "()"
     var shape: [Int] = []
     var count = 1
-    for field in header[header.index(after: open)..<close].split(separator: ",") {
-      guard let size = Int(field.filter { $0 != " " }), size >= 0 else {
+    for field in fields {
+      guard field.allSatisfy({ $0.isASCII && $0.isNumber }), let size = Int(field) else {
         throw NumPyFormatError(description: ".npy header has a bad shape")
       }
       let (product, overflow) = count.multipliedReportingOverflow(by: size)
@@ -68,7 +74,7 @@ public struct NumPyArray<Scalar: NumPyScalar & Sendable>: Sendable {
     let stride = MemoryLayout<Scalar>.stride
     guard (bytes.count - start) / stride == count, (bytes.count - start) % stride == 0 else {
       throw NumPyFormatError(
-        description: ".npy holds \(bytes.count - start) bytes, its shape \(shape) needs \(count * stride)")
+        description: ".npy holds \(bytes.count - start) bytes, not \(count) numbers of \(stride)")
     }
     self.shape = shape
     self.values = bytes.withUnsafeBytes { raw in
