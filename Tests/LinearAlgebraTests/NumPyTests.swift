@@ -30,7 +30,9 @@ import Testing
   }
 
   @Test func extremeNumbersSurvive() throws {
-    let values: [Double] = [.infinity, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude, .nan]
+    let values: [Double] = [
+      .infinity, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude, .nan,
+    ]
     let bytes = NumPyArray(shape: [5], values: values).encoded
     let read = try NumPyArray<Double>(decoding: bytes).values
     #expect(read.map(\.bitPattern) == values.map(\.bitPattern))
