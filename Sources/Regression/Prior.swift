@@ -18,9 +18,9 @@ public enum Prior: Sendable, Equatable {
       for j in 0..<n { squares[j] += problem.matrix[i, j] * problem.matrix[i, j] }
     }
     let norms = squares.map { ($0 / Double(max(1, problem.rows))).squareRoot() }
-    // A function that hardly occurs must not look as well known as the others.
-    let floor = (norms.max() ?? 0) * 1e-10
-    let unit = norms.map { $0 > floor ? $0 : floor > 0 ? floor : 1 }
+    // What is below rounding never occurred: a stiff penalty keeps its coefficient at zero.
+    let largest = norms.max() ?? 0
+    let unit = norms.map { $0 > largest * 1e-10 ? $0 : largest > 0 ? largest : 1 }
     let raw: [Double]
     switch self {
     case .ridge: raw = unit
