@@ -26,6 +26,7 @@ public struct SymmetricEigen: Sendable {
       (values, vectors) = ([], matrix)
       return
     }
+    useSingleThreadedBLAS()
     var info: Int32 = 0
     var (lwork, liwork): (Int32, Int32) = (-1, -1)
     var (work, iwork) = ([0.0], [Int32(0)])
@@ -63,6 +64,7 @@ public struct SingularValues: Sendable {
       right = Matrix(rows: 0, columns: matrix.columns)
       return
     }
+    useSingleThreadedBLAS()
     // For LAPACK the row-major matrix is its transpose: its U is our Vᵀ and the reverse.
     var m = Int32(matrix.columns)
     var n = Int32(matrix.rows)
@@ -97,6 +99,7 @@ extension Matrix {
     var n = Int32(rows)
     var info: Int32 = 0
     guard n > 0 else { return result }
+    useSingleThreadedBLAS()
     dpotrf_("U", &n, &result.storage, &n, &info)  // LAPACK's upper is our lower
     guard info == 0 else { throw .notPositiveDefinite(order: Int(info)) }
     for i in 0..<rows { for j in (i + 1)..<max(rows, i + 1) { result[i, j] = 0 } }
@@ -109,6 +112,7 @@ extension Matrix {
     var result = self
     var n = Int32(rows)
     guard n > 0 else { return result }
+    useSingleThreadedBLAS()
     var pivots = [Int32](repeating: 0, count: rows)
     var info: Int32 = 0
     dgetrf_(&n, &n, &result.storage, &n, &pivots, &info)
@@ -125,6 +129,7 @@ extension Matrix {
   public func pivotRows() -> [Int] {
     let kept = min(rows, columns)
     guard kept > 0 else { return [] }
+    useSingleThreadedBLAS()
     var a = transposed.storage
     var m = Int32(rows)
     var n = Int32(columns)

@@ -28,16 +28,15 @@ public struct NumPyArray<Scalar: NumPyScalar & Sendable>: Sendable {
 
   /// The bytes of the .npy file.
   public var encoded: [UInt8] {
-    let shapeText =
-      shape.count == 1
-      ? "(\(shape[0]),)" : "(" + shape.map(String.init).joined(separator: ", ") + ")"
+    let sizes = shape.map(String.init).joined(separator: ", ")
+    let shapeText = shape.count == 1 ? "(\(sizes),)" : "(\(sizes))"
     var header = "{'descr': '\(Scalar.numPyType)', 'fortran_order': False, 'shape': \(shapeText), }"
     let padding = (64 - (10 + header.utf8.count + 1) % 64) % 64
     header += String(repeating: " ", count: padding) + "\n"
     var bytes: [UInt8] = [0x93] + Array("NUMPY".utf8) + [1, 0]
     bytes += [UInt8(header.utf8.count & 255), UInt8(header.utf8.count >> 8)]
     bytes += Array(header.utf8)
-    values.withUnsafeBytes { bytes.append(contentsOf: $0) }  // all supported machines are little-endian
+    values.withUnsafeBytes { bytes.append(contentsOf: $0) }  // our machines are little-endian
     return bytes
   }
 
@@ -53,16 +52,18 @@ public struct NumPyArray<Scalar: NumPyScalar & Sendable>: Sendable {
     }
     let header = String(decoding: bytes[10..<start], as: UTF8.self)
     guard header.contains("'\(Scalar.numPyType)'"), header.contains("'fortran_order': False") else {
-      throw NumPyFormatError(
-        description: "expected \(Scalar.numPyType) in C order, found \(header)")
+      throw NumPyFormatError(description: "expected \(Scalar.numPyType) in C order: \(header)")
     }
-    guard let open = header.firstIndex(of: "("), let close = header.firstIndex(of: ")") else {
-      throw NumPyFormatError(description: ".npy header has no shape")
-    }
+    guard let open = header.firstIndex(of: "("), let close = header[open...].firstIndex(of: ")")
+    else { throw NumPyFormatError(description: ".npy header has no shape") }
+    var fields = header[header.index(after: open)..<close].split(
+      separator: ",", omittingEmptySubsequences: false
+    ).map { $0.drop { $0 == " " } }
+    if fields.last?.isEmpty == true { fields.removeLast() }  // "(3,)" and "()"
     var shape: [Int] = []
     var count = 1
-    for field in header[header.index(after: open)..<close].split(separator: ",") {
-      guard let size = Int(field.filter { $0 != " " }), size >= 0 else {
+    for field in fields {
+      guard field.allSatisfy({ $0.isASCII && $0.isNumber }), let size = Int(field) else {
         throw NumPyFormatError(description: ".npy header has a bad shape")
       }
       let (product, overflow) = count.multipliedReportingOverflow(by: size)
@@ -73,8 +74,7 @@ public struct NumPyArray<Scalar: NumPyScalar & Sendable>: Sendable {
     let stride = MemoryLayout<Scalar>.stride
     guard (bytes.count - start) / stride == count, (bytes.count - start) % stride == 0 else {
       throw NumPyFormatError(
-        description:
-          ".npy holds \(bytes.count - start) bytes, its shape \(shape) needs \(count * stride)")
+        description: ".npy holds \(bytes.count - start) bytes, not \(count) numbers of \(stride)")
     }
     self.shape = shape
     self.values = bytes.withUnsafeBytes { raw in

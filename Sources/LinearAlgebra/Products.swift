@@ -1,8 +1,11 @@
 import COpenBLAS
 
 /// Keeps OpenBLAS on the calling thread: Sluice makes its own threads, and sums must not depend on
-/// how many there are. Call once when a program starts.
-public func useSingleThreadedBLAS() { openblas_set_num_threads(1) }
+/// how many there are. Every factorisation and product here asks for it; the first call does it.
+public func useSingleThreadedBLAS() { _ = singleThreadedBLAS }
+
+/// Set once, on first use.
+private let singleThreadedBLAS: Void = openblas_set_num_threads(1)
 
 extension Matrix {
   /// `self · other`.
@@ -31,6 +34,7 @@ extension Matrix {
     precondition(vector.count == columns, "one entry per column")
     var result = [Double](repeating: 0, count: rows)
     guard rows > 0, columns > 0 else { return result }
+    useSingleThreadedBLAS()
     cblas_dgemv(
       CblasRowMajor, CblasNoTrans, Int32(rows), Int32(columns), 1, storage, Int32(columns), vector,
       1, 0, &result, 1)
@@ -42,6 +46,7 @@ extension Matrix {
     precondition(vector.count == rows, "one entry per row")
     var result = [Double](repeating: 0, count: columns)
     guard rows > 0, columns > 0 else { return result }
+    useSingleThreadedBLAS()
     cblas_dgemv(
       CblasRowMajor, CblasTrans, Int32(rows), Int32(columns), 1, storage, Int32(columns), vector, 1,
       0, &result, 1)
@@ -54,6 +59,7 @@ extension Matrix {
   ) -> Matrix {
     var result = Matrix(rows: rows, columns: columns)
     guard rows > 0, inner > 0, columns > 0 else { return result }
+    useSingleThreadedBLAS()
     cblas_dgemm(
       CblasRowMajor, transposeA, transposeB, Int32(rows), Int32(columns), Int32(inner), 1,
       a.storage, Int32(a.columns), b.storage, Int32(b.columns), 0, &result.storage, Int32(columns))

@@ -6,11 +6,13 @@ public enum Triangle: Sendable { case upper, lower }
 extension Matrix {
   /// Solves `T x = b` (or `Tᵀ x = b`) where T is the given triangle of this square matrix, for every
   /// column of `b`. A zero on the diagonal gives infinities, as in BLAS.
-  public func solvingTriangle(_ triangle: Triangle, transposed: Bool = false, _ b: Matrix) -> Matrix {
+  public func solvingTriangle(_ triangle: Triangle, transposed: Bool = false, _ b: Matrix) -> Matrix
+  {
     precondition(
       rows == columns && b.rows == rows, "a square triangle and as many rows on the right")
     var result = b
     guard rows > 0, b.columns > 0 else { return result }
+    useSingleThreadedBLAS()
     cblas_dtrsm(
       CblasRowMajor, CblasLeft, triangle == .upper ? CblasUpper : CblasLower,
       transposed ? CblasTrans : CblasNoTrans, CblasNonUnit, Int32(rows), Int32(b.columns), 1,
@@ -31,6 +33,7 @@ extension Matrix {
   public func upperTriangularFactor() -> Matrix {
     let kept = min(rows, columns)
     guard kept > 0 else { return Matrix(rows: 0, columns: columns) }
+    useSingleThreadedBLAS()
     // Row-major A is column-major Aᵀ for LAPACK: its LQ factorisation Aᵀ = L Q gives R = Lᵀ.
     var a = storage
     var m = Int32(columns)
