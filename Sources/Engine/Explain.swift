@@ -127,14 +127,16 @@ private struct Explainer {
           case .all: left.isAll = true
           }
         }
+        var (names, units) = (Set(entry.actions.map(\.subject)), Set(left.units))
+        var sources = Set(left.sources)
         for wait in waits {
           for name in wait.pending.units + wait.pending.sources.map(\.name)
-          where !entry.actions.contains(where: { $0.subject == name }) {
+          where names.insert(name).inserted {
             entry.actions.append(
               Explanation.Action(subject: name, verdict: .depends, reasons: [wait.words]))
           }
-          left.units += wait.pending.units.filter { !left.units.contains($0) }
-          left.sources += wait.pending.sources.filter { !left.sources.contains($0) }
+          left.units += wait.pending.units.filter { units.insert($0).inserted }
+          left.sources += wait.pending.sources.filter { sources.insert($0).inserted }
         }
         var outcome = StageOutcome(stage: stage, scan: scan)
         outputs[stage.id] = try outcome.gather(actions.filter { $0.record != nil }, inputs)

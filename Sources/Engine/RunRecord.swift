@@ -74,12 +74,21 @@ public struct RunOutcome: Sendable {
   public var record: RunRecord
   /// What to publish: part names are relative paths.
   public var publication: Artifact?
-  /// Keys of all actions that this pipeline's state consists of, in order: the roots of what a
-  /// garbage collection must keep.
-  public var keys: [Digest]
+  /// What every stage gave, by its id.
+  public var results: [String: StageResults]
+  /// All actions that the pipeline's state consists of, in the order of stages. Their records and
+  /// the objects that these name are what a garbage collection must keep.
+  public var actions: [ActionTask]
 
   /// 0, or 3 where inputs were quarantined.
   public var exitStatus: Int32 { record.quarantined.isEmpty ? 0 : 3 }
+}
+
+/// What one stage gave in all.
+public struct StageResults: Sendable {
+  /// Per-source artifacts by kind, each list in digest order.
+  public var collections: [ArtifactKind: [SourceArtifact]]
+  public var wholes: [ArtifactKind: Artifact]
 }
 
 /// A run that could not finish.

@@ -123,7 +123,7 @@ final class Pass: Sendable {
     var outputs: [String: StageOutputs] = [:]
     var stages: [StageRecord] = []
     var keys: [String: StageKeys] = [:]
-    var actionKeys: [Digest] = []
+    var actions: [ActionTask] = []
     var quarantined: [QuarantinedInput] = []
     var unsettled: [String] = []
   }
@@ -180,7 +180,7 @@ final class Pass: Sendable {
     let done = actions.indices.filter { !transient.contains($0) }.map { actions[$0] }
     let outputs = try outcome.gather(done, inputs)
     state.outputs[stage.id] = outputs
-    state.actionKeys += done.map(\.key.digest)
+    state.actions += done.map { $0.task(stage.id) }
     state.quarantined += outcome.quarantined
     state.unsettled += outcome.unsettledUnits
     let keys = StageKeys(stage: stage, key: finder.stageKey(stage), actions: done, inputs, outputs)
@@ -256,7 +256,13 @@ final class Pass: Sendable {
     record.publication = publication?.digest
     if !isSame { try LastKeys(stages: stages).save(runner.store) }
     return RunOutcome(
-      record: record, publication: publication, keys: Set(state.actionKeys).sorted())
+      record: record, publication: publication,
+      results: state.outputs.mapValues { outputs in
+        StageResults(
+          collections: outputs.collections.mapValues { collection in
+            collection.items.map { SourceArtifact(source: $0.source, artifact: $0.artifact) }
+          }, wholes: outputs.wholes)
+      }, actions: state.actions)
   }
 }
 

@@ -52,8 +52,9 @@ struct StageOutcome {
         guard case .source(let source) = action.subject, let record = action.record else {
           continue
         }
-        if let reason = record.quarantine { quarantine(source.name, reason) }
-        for diagnostic in record.diagnostics { tell(source.name, diagnostic) }
+        if let reason = record.quarantine {
+          quarantine(source.name, reason.renamed(from: record.subject, to: source.name))
+        }
         outputs.sources.append(source)
         for artifact in record.outputs.flatMap(\.artifacts) {
           found[artifact.kind, default: []].append(
