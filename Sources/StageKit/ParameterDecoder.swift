@@ -20,6 +20,8 @@ public struct ParameterDecoder: Sendable {
   private let place: TextPlace
   private let isDescribing: Bool
   private let path: String
+  /// Keys that somebody else reads: never refused, but worth suggesting.
+  private let ignored: Set<String>
   public private(set) var descriptions: [ParameterDescription] = []
   private var resolved: [(key: String, value: String)] = []
 
@@ -32,15 +34,19 @@ public struct ParameterDecoder: Sendable {
     }
     self.init(
       members: all.filter { !ignoring.contains($0.key) }, place: value.place, describing: false,
-      path: path)
+      path: path, ignored: ignoring)
     var seen: Set<String> = []
     for member in all where !seen.insert(member.key).inserted {
       throw ParameterError("'\(path)\(member.key)' is given twice", at: member.keyPlace)
     }
   }
 
-  private init(members: [ParameterValue.Member], place: TextPlace, describing: Bool, path: String) {
+  private init(
+    members: [ParameterValue.Member], place: TextPlace, describing: Bool, path: String,
+    ignored: Set<String> = []
+  ) {
     self.members = members
+    self.ignored = ignored
     self.place = place
     self.isDescribing = describing
     self.path = path
@@ -301,7 +307,8 @@ public struct ParameterDecoder: Sendable {
     let known = descriptions.map(\.name)
     for member in members where !known.contains(member.key) {
       throw ParameterError(
-        "unknown key '\(path)\(member.key)'" + didYouMean(member.key, among: known),
+        "unknown key '\(path)\(member.key)'"
+          + didYouMean(member.key, among: known + ignored.sorted()),
         at: member.keyPlace)
     }
   }
@@ -322,6 +329,34 @@ public struct ParameterDecoder: Sendable {
   /// Each resolved parameter as name and canonical value, for `explain`.
   public var resolvedParameters: [(key: String, value: String)] {
     resolved.sorted { $0.key < $1.key }
+  }
+
+  /// A canonical value as a pipeline file would write it: bit patterns become numbers again.
+  public static func readable(_ canonical: String) -> String {
+    var readable = ""
+    var rest = canonical[...]
+    while let first = rest.first {
+      if first == "'" {
+        // Text is copied as it stands, up to the quote that is not escaped.
+        var isEscaped = false
+        let end = rest.dropFirst().firstIndex { character in
+          defer { isEscaped = character == "\\" && !isEscaped }
+          return character == "'" && !isEscaped
+        }
+        let last = end.map(rest.index(after:)) ?? rest.endIndex
+        readable += rest[..<last]
+        rest = rest[last...]
+      } else if first == "d" {
+        let digits = rest.dropFirst().prefix { $0.isHexDigit }
+        readable += UInt64(digits, radix: 16).map { text(Double(bitPattern: $0)) } ?? "d"
+        rest = rest.dropFirst(digits.count + 1)
+      } else {
+        readable.append(first)
+        if first == "," || first == ":" { readable.append(" ") }
+        rest = rest.dropFirst()
+      }
+    }
+    return readable
   }
 
   // MARK: Inside

@@ -1,0 +1,286 @@
+// A plan, a store and settled drops go in; a publication and the record of the run come out.
+
+import Configurations
+import Dispatch
+import Platform
+import StageKit
+import Synchronization
+
+/// Executes a plan over settled drops.
+///
+/// Every action (one unit, one source, one fold) is a pure function of its key, so a run executes
+/// exactly the actions that have no valid result in the store. It can be stopped or fail anywhere:
+/// the next run goes on from there and ends with the same bytes.
+public struct Runner: Sendable {
+  let plan: Plan
+  let store: any ActionStore
+  let drops: any DropProvider
+  let executor: any Executor
+  let threads: Int
+
+  /// `threads`: what a fold may use, and the default executor's width; 0 for all processors.
+  public init(
+    plan: Plan, store: any ActionStore, drops: any DropProvider, threads: Int = 0,
+    executor: (any Executor)? = nil
+  ) {
+    self.plan = plan
+    self.store = store
+    self.drops = drops
+    self.threads = threads > 0 ? threads : availableProcessors()
+    self.executor = executor ?? LocalExecutor(threads: threads)
+  }
+
+  /// One pass.
+  ///
+  /// - Parameters:
+  ///   - checkCancellation: throws once the run is to stop; asked before each action and by stages.
+  ///   - progress: called from any thread, one event at a time; must not wait for the run.
+  public func run(
+    checkCancellation: @escaping @Sendable () throws -> Void = {},
+    progress: @escaping @Sendable (RunEvent) -> Void = { _ in }
+  ) throws(RunError) -> RunOutcome {
+    let events = Mutex(progress)
+    let report: @Sendable (RunEvent) -> Void = { event in events.withLock { $0(event) } }
+    var lost: Set<Digest> = []
+    while true {
+      do {
+        return try Pass(
+          runner: self, checkCancellation: checkCancellation, report: report
+        ).run()
+      } catch let error as LostObject {
+        // What made the object runs again in the next pass; the rest is cached by then.
+        guard lost.insert(error.part.digest).inserted else {
+          throw RunError(
+            .environment, stage: error.stage,
+            cause:
+              "object \(error.part.digest.short) (\(error.part.name)) is damaged again after it was made anew",
+            remedy: "Check the disk that holds the store, then run again.")
+        }
+        report(.objectLost(error.part.name))
+      } catch let error as RunError {
+        throw error
+      } catch is CancellationError {
+        throw RunError(.cancelled, cause: "stopped; the same command goes on from here")
+      } catch {
+        // Stages' errors are wrapped where they are thrown, so this came from the store or the drops.
+        throw RunError(.environment, cause: "\(error)")
+      }
+    }
+  }
+
+  /// Forgets that units whose name passes `matches` were set aside, so that the next run reads them
+  /// again. Returns their names.
+  public func retry(matching matches: (String) -> Bool = { _ in true }) throws(RunError) -> [String]
+  {
+    do {
+      var names: [String] = []
+      let finder = ActionFinder(plan: plan, store: store, threads: threads)
+      for stage in plan.stages {
+        guard case .importing = stage.work else { continue }
+        for action in try finder.actions(stage, scan: try drops.scan(stage)) {
+          guard case .units(let units) = action.subject, action.record?.isTroubled == true,
+            let unit = units.first(where: { matches($0.name) })
+          else { continue }
+          try store.forget(action.key.digest)
+          names.append(unit.name)
+        }
+      }
+      return names
+    } catch let error as RunError {
+      throw error
+    } catch {
+      throw RunError(.environment, cause: "\(error)")
+    }
+  }
+}
+
+extension ActionRecord {
+  /// Whether something of the input was set aside.
+  var isTroubled: Bool { quarantine != nil || diagnostics.contains { $0.severity == .error } }
+}
+
+/// One attempt at a run; begun anew where an object turns out to be lost.
+final class Pass: Sendable {
+  let runner: Runner
+  let checkCancellation: @Sendable () throws -> Void
+  let report: @Sendable (RunEvent) -> Void
+  let finder: ActionFinder
+
+  init(
+    runner: Runner, checkCancellation: @escaping @Sendable () throws -> Void,
+    report: @escaping @Sendable (RunEvent) -> Void
+  ) {
+    self.runner = runner
+    self.checkCancellation = checkCancellation
+    self.report = report
+    finder = ActionFinder(plan: runner.plan, store: runner.store, threads: runner.threads)
+  }
+
+  var plan: Plan { runner.plan }
+
+  /// What `run` gathers while it goes through the stages.
+  private struct Progress {
+    var outputs: [String: StageOutputs] = [:]
+    var stages: [StageRecord] = []
+    var keys: [String: StageKeys] = [:]
+    var actions: [ActionTask] = []
+    var quarantined: [QuarantinedInput] = []
+    var unsettled: [String] = []
+  }
+
+  func run() throws -> RunOutcome {
+    // All folders are looked at before anything runs: a vanished inbox stops the run at once.
+    var scans: [String: DropScan] = [:]
+    for stage in plan.stages {
+      if case .importing = stage.work { scans[stage.id] = try scan(stage) }
+    }
+    var state = Progress()
+    for stage in plan.stages {
+      try checkCancellation()
+      try run(stage, scan: scans[stage.id], &state)
+    }
+    return try finish(state)
+  }
+
+  private func scan(_ stage: PlannedStage) throws -> DropScan {
+    do { return try runner.drops.scan(stage) } catch let error as CancellationError {
+      throw error
+    } catch {
+      throw RunError(.environment, stage: stage.id, cause: "\(error)")
+    }
+  }
+
+  private func run(_ stage: PlannedStage, scan: DropScan?, _ state: inout Progress) throws {
+    let start = DispatchTime.now().uptimeNanoseconds
+    let inputs = BoundInputs(stage, state.outputs)
+    var actions: [PendingAction] =
+      switch stage.work {
+      case .importing: try finder.actions(stage, scan: scan!)
+      case .mapping: try finder.actions(stage, eachOf: inputs)
+      case .folding: try finder.actions(stage, allOf: inputs)
+      }
+    let missing = actions.indices.filter { actions[$0].record == nil }
+    report(.stageStarted(stage: stage.id, actions: actions.count, toRun: missing.count))
+    let work = StageWork(pass: self, stage: stage, inputs: inputs)
+    let results = try perform(missing.map { actions[$0] }, work)
+
+    var outcome = StageOutcome(stage: stage, scan: scan)
+    var transient: Set<Int> = []
+    for (index, result) in zip(missing, results) {
+      switch result {
+      case .recorded(let record): actions[index].record = record
+      case .unsettled:
+        transient.insert(index)
+        outcome.unsettled(actions[index])
+      case .unreadable(let diagnostic):
+        transient.insert(index)
+        outcome.quarantine(actions[index].label, diagnostic)
+      }
+    }
+    let done = actions.indices.filter { !transient.contains($0) }.map { actions[$0] }
+    let outputs = try outcome.gather(done, inputs)
+    state.outputs[stage.id] = outputs
+    state.actions += done.map { $0.task(stage.id) }
+    state.quarantined += outcome.quarantined
+    state.unsettled += outcome.unsettledUnits
+    let keys = StageKeys(stage: stage, key: finder.stageKey(stage), actions: done, inputs, outputs)
+    state.keys[stage.id] = keys
+    let record = StageRecord(
+      id: stage.id, use: stage.description.name, version: stage.description.version,
+      key: keys.digest,
+      parameters: Dictionary(uniqueKeysWithValues: stage.parameters.map { ($0.name, $0.readable) }),
+      ran: missing.count, cached: actions.count - missing.count,
+      seconds: Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9,
+      sources: SourceChange(from: [], to: []), counters: work.counters,
+      diagnostics: outcome.diagnostics)
+    state.stages.append(record)
+    report(.stageFinished(record))
+  }
+
+  /// Runs actions through the executor; the first failure stops the handing out of further ones.
+  private func perform(_ actions: [PendingAction], _ work: StageWork) throws -> [ActionResult] {
+    guard !actions.isEmpty else { return [] }
+    let failure = Mutex<(any Error)?>(nil)
+    let done = Mutex(0)
+    let width =
+      if case .folding = work.stage.work { 1 } else { min(runner.executor.width, actions.count) }
+    let threads = max(1, runner.threads / width)
+    let perform: @Sendable (Int) throws -> ActionResult = { [self] index in
+      if failure.withLock({ $0 != nil }) { throw CancellationError() }
+      do {
+        try checkCancellation()
+        let result = try work.perform(actions[index], threads: threads)
+        let count = done.withLock {
+          $0 += 1
+          return $0
+        }
+        report(
+          .actionFinished(
+            stage: work.stage.id, subject: actions[index].label, done: count, toRun: actions.count))
+        return result
+      } catch {
+        failure.withLock { if $0 == nil { $0 = error } }
+        throw error
+      }
+    }
+    do {
+      // A fold is not independent of others: it runs here, with all threads.
+      if case .folding = work.stage.work { return [try perform(0)] }
+      return try runner.executor.map(actions.map { $0.task(work.stage.id) }, perform)
+    } catch {
+      throw failure.withLock { $0 } ?? error
+    }
+  }
+
+  private func finish(_ state: Progress) throws -> RunOutcome {
+    let stages = plan.stages.map { state.keys[$0.id]! }
+    var builder = DigestBuilder()
+    for stage in stages {
+      builder.add(stage.id)
+      builder.add(stage.digest)
+    }
+    var record = RunRecord(
+      project: plan.project, elements: plan.elements.map(\.symbol), fingerprint: builder.finish())
+    record.stages = state.stages
+    record.quarantined = state.quarantined
+    record.unsettled = state.unsettled
+
+    // The last keys are large, so they are read and written only when something changed.
+    let isSame = try LastKeys.state(runner.store) == LastKeys.state(stages)
+    let last = isSame ? nil : try LastKeys.load(runner.store)
+    for (index, stage) in stages.enumerated() {
+      let before = isSame ? stage.sources : last?.stage(stage.id)?.sources ?? []
+      record.stages[index].sources = SourceChange(from: before, to: stage.sources)
+    }
+    let publication = plan.publisher.flatMap { state.outputs[$0.id]?.wholes[.publication] }
+    record.publication = publication?.digest
+    if !isSame { try LastKeys(stages: stages).save(runner.store) }
+    return RunOutcome(
+      record: record, publication: publication,
+      results: state.outputs.mapValues { outputs in
+        StageResults(
+          collections: outputs.collections.mapValues { collection in
+            collection.items.map { SourceArtifact(source: $0.source, artifact: $0.artifact) }
+          }, wholes: outputs.wholes)
+      }, actions: state.actions)
+  }
+}
+
+extension BoundInputs {
+  init(_ stage: PlannedStage, _ outputs: [String: StageOutputs]) {
+    for input in stage.inputs {
+      guard let giver = input.stage, let given = outputs[giver] else {
+        absent.append(input.kind)
+        continue
+      }
+      if input.isPerSource {
+        let collection = given.collections[input.kind] ?? BoundCollection([])
+        collections.append((input.kind, input.isOptional, collection))
+      } else if let whole = given.wholes[input.kind] {
+        wholes.append((input.kind, whole))
+      } else {
+        absent.append(input.kind)
+      }
+    }
+  }
+}

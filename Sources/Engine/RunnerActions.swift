@@ -1,0 +1,222 @@
+// What a stage has to do, given what the stages before it gave: one action per unit, source or fold,
+// each with its key and, where it has run before, its valid record. Shared by `run` and `explain`.
+
+import Configurations
+import Platform
+import StageKit
+
+/// One source's artifact with its digest, computed once.
+struct BoundArtifact: Sendable {
+  let source: Source
+  let artifact: Artifact
+  let digest: Digest
+
+  init(source: Source, artifact: Artifact) {
+    self.source = source
+    self.artifact = artifact
+    digest = artifact.digest
+  }
+}
+
+/// All artifacts of a per-source kind, in digest order.
+struct BoundCollection: Sendable {
+  let items: [BoundArtifact]
+  let digest: Digest
+
+  init(_ items: [BoundArtifact]) {
+    self.items = items.sorted { $0.source < $1.source }
+    var builder = DigestBuilder()
+    for item in self.items {
+      builder.add(item.source.digest)
+      builder.add(item.digest)
+    }
+    digest = builder.finish()
+  }
+
+  var sources: [Source] { items.map(\.source) }
+
+  func item(_ source: Digest) -> BoundArtifact? {
+    var (low, high) = (0, items.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if items[middle].source.digest < source { low = middle + 1 } else { high = middle }
+    }
+    return low < items.count && items[low].source.digest == source ? items[low] : nil
+  }
+}
+
+/// What a stage gave.
+struct StageOutputs: Sendable {
+  var collections: [ArtifactKind: BoundCollection] = [:]
+  var wholes: [ArtifactKind: Artifact] = [:]
+  /// The sources that the stage worked on, in digest order.
+  var sources: [Source] = []
+}
+
+/// What the stages before a stage gave it, by kind.
+struct BoundInputs: Sendable {
+  var collections: [(kind: ArtifactKind, isOptional: Bool, collection: BoundCollection)] = []
+  var wholes: [(kind: ArtifactKind, artifact: Artifact)] = []
+  /// Optional kinds that nothing gives.
+  var absent: [ArtifactKind] = []
+
+  /// All sources of all per-source inputs, in digest order.
+  var sources: [Source] {
+    var all: [Digest: Source] = [:]
+    for input in collections {
+      for item in input.collection.items where all[item.source.digest] == nil {
+        all[item.source.digest] = item.source
+      }
+    }
+    return all.values.sorted()
+  }
+
+  /// The sources that are present in every needed per-source input, in digest order.
+  var completeSources: [Source] {
+    let needed = collections.filter { !$0.isOptional }.map(\.collection)
+    guard let first = needed.first else { return [] }
+    return first.sources.filter { source in
+      needed.dropFirst().allSatisfy { $0.item(source.digest) != nil }
+    }
+  }
+}
+
+/// An action of a stage.
+struct PendingAction: Sendable {
+  enum Subject: Sendable {
+    /// Units of equal content and group; the first gives its name.
+    case units([DropUnit])
+    case source(Source)
+    case all
+  }
+
+  let subject: Subject
+  let key: ActionKey
+  /// The components that are the action's own.
+  let inputs: [KeyComponent]
+  /// What it gave, where all of that still exists.
+  var record: ActionRecord?
+  /// Why there is none although it ran before.
+  var invalid: String?
+
+  /// Under which a later run looks for what this action was last time.
+  var name: String {
+    switch subject {
+    case .units(let units): units[0].name
+    case .source(let source): source.digest.description
+    case .all: "all"
+    }
+  }
+
+  /// For people.
+  var label: String {
+    switch subject {
+    case .units(let units): units[0].name
+    case .source(let source): source.name
+    case .all: "all sources"
+    }
+  }
+
+  func task(_ stage: String) -> ActionTask {
+    let subject: ActionTask.Subject =
+      switch self.subject {
+      case .units(let units): .unit(units[0].name)
+      case .source(let source): .source(source.digest)
+      case .all: .all
+      }
+    return ActionTask(stage: stage, subject: subject, key: key.digest)
+  }
+}
+
+/// Finds a stage's actions and their records.
+struct ActionFinder: Sendable {
+  let plan: Plan
+  let store: any ActionStore
+  let threads: Int
+
+  func stageKey(_ stage: PlannedStage) -> StageKey {
+    StageKey(
+      description: stage.description, parameters: stage.parameters, project: plan.project,
+      elements: plan.elements.map(\.symbol))
+  }
+
+  /// Import: one action for all units of equal content (and group, and name where that is shown).
+  func actions(_ stage: PlannedStage, scan: DropScan) throws -> [PendingAction] {
+    let shared = stageKey(stage)
+    var order: [Digest] = []
+    var found: [Digest: (key: ActionKey, inputs: [KeyComponent], units: [DropUnit])] = [:]
+    for unit in scan.units.sorted(by: DropUnit.isBefore) {
+      var inputs = [
+        KeyComponent("unit", unit.digest.description), KeyComponent("group", unit.group ?? ""),
+      ]
+      if stage.description.showsNames { inputs.append(KeyComponent("names", unit.name)) }
+      let key = shared.key(inputs)
+      if found[key.digest] == nil {
+        order.append(key.digest)
+        found[key.digest] = (key, inputs, [])
+      }
+      found[key.digest]!.units.append(unit)
+    }
+    return try lookUp(
+      order.map { digest in
+        let entry = found[digest]!
+        return PendingAction(subject: .units(entry.units), key: entry.key, inputs: entry.inputs)
+      })
+  }
+
+  /// Mapping: one action per source.
+  func actions(_ stage: PlannedStage, eachOf inputs: BoundInputs) throws -> [PendingAction] {
+    let shared = stageKey(stage)
+    let common =
+      inputs.wholes.map { KeyComponent("input \($0.kind)", $0.artifact.digest.description) }
+      + inputs.absent.map { KeyComponent("input \($0)", "none") }
+    return try lookUp(
+      inputs.completeSources.map { source in
+        var components = [KeyComponent("source", source.digest.description)]
+        for input in inputs.collections {
+          let item = input.collection.item(source.digest)
+          components.append(
+            KeyComponent("input \(input.kind)", item.map { $0.digest.description } ?? "none"))
+        }
+        components += common
+        if stage.description.showsNames { components.append(KeyComponent("names", source.name)) }
+        return PendingAction(
+          subject: .source(source), key: shared.key(components), inputs: components)
+      })
+  }
+
+  /// Folding: one action.
+  func actions(_ stage: PlannedStage, allOf inputs: BoundInputs) throws -> [PendingAction] {
+    var components = inputs.collections.map {
+      KeyComponent("input \($0.kind)", $0.collection.digest.description)
+    }
+    components += inputs.wholes.map {
+      KeyComponent("input \($0.kind)", $0.artifact.digest.description)
+    }
+    components += inputs.absent.map { KeyComponent("input \($0)", "none") }
+    if stage.description.showsNames {
+      var builder = DigestBuilder()
+      for source in inputs.sources {
+        builder.add(source.digest)
+        builder.add(source.name)
+      }
+      components.append(KeyComponent("names", builder.finish().description))
+    }
+    let key = stageKey(stage).key(components)
+    return try lookUp([PendingAction(subject: .all, key: key, inputs: components)])
+  }
+
+  /// Signature and validity apart: a record counts when every object it names exists.
+  private func lookUp(_ actions: [PendingAction]) throws -> [PendingAction] {
+    try concurrentMap(actions.count, threads: threads) { index in
+      var action = actions[index]
+      guard let record = try store.action(action.key.digest) else { return action }
+      if let lost = try record.parts.first(where: { try !store.contains($0) }) {
+        action.invalid = "its output \(lost.name) is missing or damaged"
+      } else {
+        action.record = record
+      }
+      return action
+    }
+  }
+}

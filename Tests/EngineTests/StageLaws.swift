@@ -1,0 +1,1 @@
+../StageLaws/StageLaws.swift
