@@ -22,6 +22,8 @@ package struct IonicStep: Sendable, Equatable {
   /// Per atom, μB, `momentColumns` numbers each.
   package var moments: [Double]?
   package var momentColumns = 1
+  /// True where the arrays were dropped because the step was not selected.
+  var isStripped = false
 
   package init(index: Int) { self.index = index }
 }

@@ -6,7 +6,9 @@ struct OutcarHeader {
   private(set) var table = SettingsTable()
   private(set) var ionCount: Int?
   private var counts: [Int] = []
+  /// From the TITEL lines; `listed` from the lines "POTCAR: ...", for shortened files without them.
   private var titles: [String] = []
+  private var listed: [String] = []
   private var valenceNames: [String] = []
   private var divisions: String?
   private var species: [Element] = []
@@ -24,6 +26,8 @@ struct OutcarHeader {
   mutating func take(_ line: UnsafeBufferPointer<UInt8>, _ at: Int) {
     if line.has("TITEL ", at: at), let behind = line.behind("=", from: at) {
       titles.append(line.trimmedText(from: behind))
+    } else if line.has("POTCAR: ", at: at) {
+      listed.append(line.trimmedText(from: at + 8))
     } else if line.has("VRHFIN", at: at), let behind = line.behind("=", from: at) {
       valenceNames.append(String(line.trimmedText(from: behind).prefix { $0.isLetter }))
     } else if line.has("ions per type", at: at), let behind = line.behind("=", from: at) {
@@ -74,9 +78,10 @@ struct OutcarHeader {
   /// prints ten counts at most: an eleventh follows from the total, more do not.
   private mutating func resolveSpecies() {
     guard species.isEmpty, let ionCount, ionCount <= Self.mostAtoms, !counts.isEmpty else { return }
+    let named = titlePerType
     let elements =
-      titles.isEmpty
-      ? valenceNames.map { Element(symbol: $0) } : titles.map { VASP.element(ofTitle: $0) }
+      named.isEmpty
+      ? valenceNames.map { Element(symbol: $0) } : named.map { VASP.element(ofTitle: $0) }
     var perType = counts
     let missing = ionCount - counts.reduce(0, +)
     if missing > 0, counts.count == 10, elements.count == 11 { perType.append(missing) }
@@ -89,6 +94,18 @@ struct OutcarHeader {
     species = found
   }
 
+  /// POTCAR titles in species order. The "POTCAR:" lines come as one list and once more with each
+  /// potential, so twice in all.
+  private var titlePerType: [String] {
+    if !titles.isEmpty || listed.isEmpty { return titles }
+    guard listed.count % 2 == 0 else { return listed }
+    let half = listed.count / 2
+    if listed[..<half] == listed[half...] { return Array(listed[..<half]) }
+    let even = stride(from: 0, to: listed.count, by: 2).map { listed[$0] }
+    let odd = stride(from: 1, to: listed.count, by: 2).map { listed[$0] }
+    return even == odd ? even : listed
+  }
+
   func lightDescription() -> RunDescription {
     var run = RunDescription()
     run.species = species
@@ -98,7 +115,7 @@ struct OutcarHeader {
   func description() -> RunDescription {
     var run = lightDescription()
     var table = table
-    table.titles = counts.count < 10 ? Array(titles.prefix(max(counts.count, 1))) : titles
+    table.titles = counts.count < 10 ? Array(titlePerType.prefix(max(counts.count, 1))) : titlePerType
     if let divisions {
       table.kPoints = "mesh \(divisions)"
     } else if let count = table.integer("NKPTS") {

@@ -61,12 +61,15 @@ public final class OutcarReader {
 
   package var run: RunDescription { header.description() }
 
+  /// Without the settings, which are costly to put into words.
+  var lightRun: RunDescription { header.lightDescription() }
+
   /// The next ionic step that is fit to be a configuration, nil at the end. Steps that are not are
   /// named in `diagnostics`.
   public func next() throws(Diagnostic) -> Configuration? {
     while let step = try nextStep() {
       do {
-        return try step.configuration(of: header.lightDescription(), source: name)
+        return try step.configuration(of: lightRun, source: name)
       } catch {
         diagnostics.append(error)
       }

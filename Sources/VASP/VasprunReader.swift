@@ -28,6 +28,9 @@ public final class VasprunReader {
 
   package var run: RunDescription { handler.description() }
 
+  /// Without the settings, which are costly to put into words.
+  var lightRun: RunDescription { handler.lightDescription() }
+
   /// `name` is what provenance and messages call the source.
   public init(_ source: any ByteSource, name: String) {
     self.source = source
@@ -54,15 +57,13 @@ public final class VasprunReader {
   public func next() throws(Diagnostic) -> Configuration? {
     while let step = try nextStep() {
       do {
-        return try step.configuration(of: run(of: step), source: name)
+        return try step.configuration(of: lightRun, source: name)
       } catch {
         diagnostics.append(error)
       }
     }
     return nil
   }
-
-  private func run(of step: IonicStep) -> RunDescription { handler.lightDescription() }
 
   /// The next complete ionic step, whatever it holds.
   package func nextStep() throws(Diagnostic) -> IonicStep? {
