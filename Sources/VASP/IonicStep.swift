@@ -1,0 +1,115 @@
+import Configurations
+
+/// What one file says of one ionic step, in VASP's own units and signs, before it is judged.
+package struct IonicStep: Sendable, Equatable {
+  /// Of the step within its file, from 0, machine-learned steps counted.
+  package var index: Int
+  package var line: Int?
+  /// Rows are lattice vectors, Å.
+  package var cell: Matrix3?
+  /// Cartesian, Å.
+  package var positions: [Vector3]?
+  /// eV/Å; NaN where the file prints NaN or asterisks.
+  package var forces: [Vector3]?
+  /// kB, compression positive, as printed.
+  package var stress: Matrix3?
+  /// eV.
+  package var freeEnergy: Double?
+  package var energyWithoutEntropy: Double?
+  package var energySigmaZero: Double?
+  package var converged: Bool?
+  package var machineLearned = false
+  /// Per atom, μB, `momentColumns` numbers each.
+  package var moments: [Double]?
+  package var momentColumns = 1
+  /// True where the arrays were dropped because the step was not selected.
+  var isStripped = false
+
+  package init(index: Int) { self.index = index }
+}
+
+/// What holds for all ionic steps of a run.
+package struct RunDescription: Sendable, Equatable {
+  package var species: [Element] = []
+  package var settings = CalculationSettings()
+  /// Shape [atoms * 3]; true where the atom may move along that lattice vector.
+  package var selective: [Bool]?
+
+  package init() {}
+}
+
+extension IonicStep {
+  /// 1 eV/Å^3 in kB, from the charge of the electron (CODATA 2014) as in ASE and VASP 5.
+  package static let kilobarPerElectronvoltPerCubicAngstrom = 1602.1766208
+
+  /// The configuration this step labels, or the reason why it labels none.
+  package func configuration(of run: RunDescription, source: String) throws(Diagnostic)
+    -> Configuration
+  {
+    func left(_ code: String, _ cause: String) -> Diagnostic {
+      Diagnostic(
+        .warning, code: code, place: .init(file: source, line: line, ionicStep: index),
+        cause: cause + " The step was left out.")
+    }
+    guard !run.species.isEmpty else {
+      throw left("species-unknown", "the file does not say which elements the atoms are.")
+    }
+    guard let positions, let cell else {
+      throw left("no-positions", "the file gives no positions for it.")
+    }
+    guard positions.count == run.species.count else {
+      throw left(
+        "atom-count", "positions for \(positions.count) of \(run.species.count) atoms.")
+    }
+    guard cell.isFinite, cell.determinant != 0, positions.allSatisfy(\.isFinite) else {
+      throw left("not-finite", "its lattice or positions are not finite numbers.")
+    }
+    guard let freeEnergy else { throw left("no-energy", "it has no final energy.") }
+    guard freeEnergy.isFinite else { throw left("not-finite", "its energy is not a finite number.") }
+    if let forces {
+      guard forces.count == positions.count else {
+        throw left("atom-count", "forces for \(forces.count) of \(positions.count) atoms.")
+      }
+      guard forces.allSatisfy(\.isFinite) else {
+        throw left("not-finite", "its forces are NaN or overflowed their columns (****).")
+      }
+    }
+    var labels = Labels()
+    labels.energy = freeEnergy
+    labels.energyWithoutEntropy = energyWithoutEntropy.flatMap { $0.isFinite ? $0 : nil }
+    labels.energySigmaZero = energySigmaZero.flatMap { $0.isFinite ? $0 : nil }
+    labels.forces = forces
+    if let stress, stress.isFinite {
+      // The triangles may differ in the last digits and, in a few runs, by more: take the mean.
+      labels.stress =
+        (-0.5 / Self.kilobarPerElectronvoltPerCubicAngstrom) * (stress + stress.transpose)
+    }
+    labels.electronicallyConverged = converged
+    labels.machineLearned = machineLearned
+    var properties: [String: PropertyValue] = [:]
+    if let moments, moments.count == positions.count * momentColumns, moments.allSatisfy(\.isFinite) {
+      properties["magmoms"] = .perAtomReals(moments, columns: momentColumns)
+    }
+    if let selective = run.selective, selective.count == positions.count * 3 {
+      properties["move_mask"] = .perAtomLogicals(selective, columns: 3)
+    }
+    return Configuration(
+      species: run.species, positions: positions, cell: Cell(vectors: cell), labels: labels,
+      provenance: Provenance(source: source, ionicStep: index), properties: properties)
+  }
+}
+
+extension Vector3 {
+  var isFinite: Bool { x.isFinite && y.isFinite && z.isFinite }
+}
+
+extension Matrix3 {
+  var isFinite: Bool { x.isFinite && y.isFinite && z.isFinite }
+}
+
+/// The element a POTCAR title speaks of: "PAW_PBE Zr_sv 04Jan2005" gives Zr, "PAW H1.25" gives H.
+func element(ofTitle title: String) -> Element? {
+  let words = title.split(separator: " ")
+  guard words.count >= 2 else { return nil }
+  return Element(symbol: words[1].prefix { $0.isASCII && $0.isLetter })
+}

@@ -1,0 +1,127 @@
+import Configurations
+
+/// The settings at the head of an OUTCAR, read until the first electronic iteration.
+struct OutcarHeader {
+  var isOpen = true
+  private(set) var table = SettingsTable()
+  private(set) var ionCount: Int?
+  private var counts: [Int] = []
+  /// From the TITEL lines; `listed` from the lines "POTCAR: ...", for shortened files without them.
+  private var titles: [String] = []
+  private var listed: [String] = []
+  private var valenceNames: [String] = []
+  private var divisions: String?
+  private var species: [Element] = []
+
+  /// A number beyond this is no number of atoms but damage.
+  private static let mostAtoms = 10_000_000
+
+  mutating func begin(_ line: UnsafeBufferPointer<UInt8>, _ at: Int) {
+    let words = line.trimmedText(from: at).split(separator: " ")
+    table.program = "vasp"
+    table.version = words.first.map { String($0.dropFirst("vasp.".count)) }
+  }
+
+  /// Takes a header line whose first letter stands at `at`.
+  mutating func take(_ line: UnsafeBufferPointer<UInt8>, _ at: Int) {
+    if line.has("TITEL ", at: at), let behind = line.behind("=", from: at) {
+      titles.append(line.trimmedText(from: behind))
+    } else if line.has("POTCAR: ", at: at) {
+      listed.append(line.trimmedText(from: at + 8))
+    } else if line.has("VRHFIN", at: at), let behind = line.behind("=", from: at) {
+      valenceNames.append(String(line.trimmedText(from: behind).prefix { $0.isLetter }))
+    } else if line.has("ions per type", at: at), let behind = line.behind("=", from: at) {
+      counts = line.trimmedText(from: behind).split(separator: " ").compactMap { Int($0) }
+    } else if line.has("generate k-points for:", at: at) {
+      divisions = line.trimmedText(from: at + 22).split(separator: " ").joined(separator: " ")
+    } else if line.has("LDA+U is selected", at: at) {
+      table.addUsed("LDAU", "T")
+      assign(line, at)
+    } else if line.has("SYSTEM ", at: at), let behind = line.behind("=", from: at) {
+      table.addUsed("SYSTEM", line.trimmedText(from: behind))
+    } else {
+      assign(line, at)
+    }
+    resolveSpecies()
+  }
+
+  /// Takes every "NAME = value" of the line; the Hubbard lists keep all their numbers.
+  private mutating func assign(_ line: UnsafeBufferPointer<UInt8>, _ start: Int) {
+    var at = start
+    while let behind = line.behind("=", from: at) {
+      at = behind
+      var high = behind - 1
+      while high > start, line[high - 1] == 0x20 { high -= 1 }
+      var low = high
+      while low > start, Self.isNameByte(line[low - 1]) { low -= 1 }
+      guard low < high, (0x41...0x5A).contains(line[low]) else { continue }
+      let name = String(decoding: line[low..<high], as: UTF8.self)
+      if name.hasPrefix("LDAU"), name.count == 5 {
+        table.addUsed(name, line.trimmedText(from: behind))
+        return
+      }
+      var from = behind
+      while from < line.count, line[from] == 0x20 { from += 1 }
+      var to = from
+      while to < line.count, line[to] > 0x20, line[to] != 0x3B { to += 1 }
+      guard to > from else { continue }
+      table.addUsed(name, String(decoding: line[from..<to], as: UTF8.self))
+      if ionCount == nil, name == "NIONS" { ionCount = table.integer("NIONS") }
+    }
+  }
+
+  private static func isNameByte(_ byte: UInt8) -> Bool {
+    (0x41...0x5A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x5F
+  }
+
+  /// Elements of all atoms once titles, counts and the number of ions are known and agree. VASP
+  /// prints ten counts at most: an eleventh follows from the total, more do not.
+  private mutating func resolveSpecies() {
+    guard species.isEmpty, let ionCount, ionCount <= Self.mostAtoms, !counts.isEmpty else { return }
+    let named = titlePerType
+    let elements =
+      named.isEmpty
+      ? valenceNames.map { Element(symbol: $0) } : named.map { VASP.element(ofTitle: $0) }
+    var perType = counts
+    let missing = ionCount - counts.reduce(0, +)
+    if missing > 0, counts.count == 10, elements.count == 11 { perType.append(missing) }
+    guard perType.reduce(0, +) == ionCount, elements.count >= perType.count else { return }
+    var found: [Element] = []
+    for (element, count) in zip(elements, perType) {
+      guard let element, count >= 0 else { return }
+      found.append(contentsOf: repeatElement(element, count: count))
+    }
+    species = found
+  }
+
+  /// POTCAR titles in species order. The "POTCAR:" lines come as one list and once more with each
+  /// potential, so twice in all.
+  private var titlePerType: [String] {
+    if !titles.isEmpty || listed.isEmpty { return titles }
+    guard listed.count % 2 == 0 else { return listed }
+    let half = listed.count / 2
+    if listed[..<half] == listed[half...] { return Array(listed[..<half]) }
+    let even = stride(from: 0, to: listed.count, by: 2).map { listed[$0] }
+    let odd = stride(from: 1, to: listed.count, by: 2).map { listed[$0] }
+    return even == odd ? even : listed
+  }
+
+  func lightDescription() -> RunDescription {
+    var run = RunDescription()
+    run.species = species
+    return run
+  }
+
+  func description() -> RunDescription {
+    var run = lightDescription()
+    var table = table
+    table.titles = counts.count < 10 ? Array(titlePerType.prefix(max(counts.count, 1))) : titlePerType
+    if let divisions {
+      table.kPoints = "mesh \(divisions)"
+    } else if let count = table.integer("NKPTS") {
+      table.kPoints = count == 1 ? "1 point" : "\(count) points"
+    }
+    run.settings = table.settings()
+    return run
+  }
+}

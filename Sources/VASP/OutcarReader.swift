@@ -1,0 +1,389 @@
+// The bytes of an OUTCAR come in; its ionic steps come out, one by one, as the next one begins.
+
+import Configurations
+import Platform
+
+/// Reads OUTCAR line by line. A step is closed where the next ionic iteration (or the file) begins or
+/// ends, because VASP 4.6 and 5.2 print the energy before the forces and later versions after them.
+public final class OutcarReader {
+  private let name: String
+  private let lines: LineScanner
+  private var header = OutcarHeader()
+  private var queue: [IonicStep] = []
+  private var isOver = false
+  private var stepCount = 0
+
+  /// What was wrong with the file, as far as it has been read.
+  public private(set) var diagnostics: [Diagnostic] = []
+
+  /// True once the timing block that ends a run has been read.
+  public private(set) var isComplete = false
+
+  /// Whether anything that only an OUTCAR has was met.
+  private var looksLikeOutcar = false
+
+  private enum Mode {
+    case searching
+    /// Rows of "direct lattice vectors" still to come.
+    case lattice(Int)
+    /// Rows of a force table so far; -1 before its rule.
+    case forces(Int)
+    /// Lines of the energy block still to look at.
+    case energy(Int)
+    /// Rows of a magnetization table so far, negative in its heading.
+    case moments(axis: Int, row: Int)
+  }
+
+  private var mode = Mode.searching
+  private var cell: Matrix3?
+  private var latticeRows: [Vector3] = []
+  private var step = IonicStep(index: 0)
+  private var learned = IonicStep(index: 0)
+  private var tablePositions: [Vector3] = []
+  private var tableForces: [Vector3] = []
+  private var tableIsLearned = false
+  private var energyIsLearned = false
+  private var stressIsLearned = false
+  private var moments: [[Double]] = [[], [], []]
+  private var ionic: Int?
+  private var electronic = 0
+  private var notReached = false
+  private var energyBlockOpen = false
+
+  /// `name` is what provenance and messages call the source.
+  public init(_ source: any ByteSource, name: String) {
+    self.name = name
+    lines = LineScanner(source, file: name)
+  }
+
+  /// The settings of the run, as far as it has been read.
+  public var settings: CalculationSettings { header.description().settings }
+
+  package var run: RunDescription { header.description() }
+
+  /// Without the settings, which are costly to put into words.
+  var lightRun: RunDescription { header.lightDescription() }
+
+  /// The next ionic step that is fit to be a configuration, nil at the end. Steps that are not are
+  /// named in `diagnostics`.
+  public func next() throws(Diagnostic) -> Configuration? {
+    while let step = try nextStep() {
+      do {
+        return try step.configuration(of: lightRun, source: name)
+      } catch {
+        diagnostics.append(error)
+      }
+    }
+    return nil
+  }
+
+  /// The next ionic step, whatever it holds.
+  package func nextStep() throws(Diagnostic) -> IonicStep? {
+    while queue.isEmpty && !isOver {
+      if let line = try lines.next() { take(line) } else { finish() }
+    }
+    return queue.isEmpty ? nil : queue.removeFirst()
+  }
+
+  private func finish() {
+    isOver = true
+    let openForces: Bool = if case .forces = mode { true } else { false }
+    let openIteration = step.freeEnergy == nil && electronic > 0
+    mode = .searching
+    if energyBlockOpen { step.freeEnergy = nil }
+    flush()
+    if !looksLikeOutcar {
+      diagnostics.append(
+        Diagnostic(
+          .error, code: "not-outcar", place: .init(file: name), cause: "nothing of an OUTCAR is in it.",
+          remedy: "Check that this is an OUTCAR."))
+    } else if !isComplete {
+      let lost = openForces || openIteration ? "; the step it breaks off in was dropped" : ""
+      diagnostics.append(
+        Diagnostic(
+          .warning, code: "truncated", place: .init(file: name, line: lines.line, ionicStep: stepCount),
+          cause: "the file ends before the timing block\(lost)."))
+    }
+  }
+
+  // MARK: lines
+
+  @inline(__always)
+  private func take(_ line: UnsafeBufferPointer<UInt8>) {
+    switch mode {
+    case .searching: break
+    case .lattice(let left):
+      takeLattice(line, left)
+      return
+    case .forces(let row):
+      if takeForces(line, row) { return }
+    case .energy(let left):
+      if takeEnergy(line, left) { return }
+    case .moments(let axis, let row):
+      if takeMoments(line, axis, row) { return }
+    }
+    search(line)
+  }
+
+  /// Looks for the start of something by the first letter of the line.
+  @inline(__always)
+  private func search(_ line: UnsafeBufferPointer<UInt8>) {
+    var at = 0
+    while at < line.count, line[at] == 0x20 { at += 1 }
+    guard at < line.count else { return }
+    switch line[at] {
+    case 0x2D:  // -
+      if let behind = line.behind("Iteration", from: at) {
+        takeIteration(line, behind)
+      } else if line.behind("aborting loop", from: at) != nil {
+        notReached = line.behind("not reached", from: at) != nil
+      }
+    case 0x50:  // P
+      if line.has("POSITION ", at: at), line.behind("TOTAL-FORCE (eV/Angst)", from: at) != nil {
+        looksLikeOutcar = true
+        tableIsLearned = line.behind("(ML)", from: at) != nil
+        tablePositions = []
+        tableForces = []
+        mode = .forces(-1)
+        return
+      }
+    case 0x64:  // d
+      if line.has("direct lattice vectors", at: at) {
+        latticeRows.removeAll(keepingCapacity: true)
+        mode = .lattice(3)
+        return
+      }
+    case 0x69:  // i
+      if line.has("in kB ", at: at) { takeStress(line, at + 5) }
+    case 0x46:  // F
+      if line.has("FREE ENERGIE OF THE ION-ELECTRON SYSTEM", at: at) {
+        energyIsLearned = false
+        mode = .energy(8)
+        return
+      }
+      if line.has("FORCE on cell", at: at) { stressIsLearned = false }
+    case 0x4D:  // M
+      if line.has("ML FORCE on cell", at: at) {
+        stressIsLearned = true
+        if step.freeEnergy != nil && step.forces != nil { flush() }
+      } else if line.has("ML FREE ENERGIE", at: at) {
+        energyIsLearned = true
+        mode = .energy(8)
+        return
+      }
+    case 0x6D:  // m
+      if line.has("magnetization (", at: at), at + 15 < line.count {
+        let axis = Int(line[at + 15]) - 0x78
+        if (0...2).contains(axis) {
+          moments[axis] = []
+          mode = .moments(axis: axis, row: -3)
+          return
+        }
+      }
+    case 0x76:  // v
+      if line.has("vasp.", at: at), at <= 1 { beginRun(line, at) }
+    case 0x47:  // G
+      if line.has("General timing and accounting", at: at) { isComplete = true }
+    default: break
+    }
+    if header.isOpen { header.take(line, at) }
+  }
+
+  private func beginRun(_ line: UnsafeBufferPointer<UInt8>, _ at: Int) {
+    looksLikeOutcar = true
+    flush()
+    ionic = nil
+    isComplete = false
+    cell = nil
+    header = OutcarHeader()
+    header.begin(line, at)
+  }
+
+  private func takeIteration(_ line: UnsafeBufferPointer<UInt8>, _ behind: Int) {
+    looksLikeOutcar = true
+    header.isOpen = false
+    var at = behind
+    while at < line.count, line[at] == 0x20 { at += 1 }
+    let first = at
+    var number = 0
+    // A counter beyond its four columns is printed as asterisks: -1.
+    while at < line.count, line[at] &- 0x30 <= 9 || line[at] == 0x2A {
+      number = line[at] == 0x2A || number < 0 ? -1 : min(number * 10 + Int(line[at] &- 0x30), 1 << 40)
+      at += 1
+    }
+    guard at > first, at < line.count, line[at] == 0x28 else { return }
+    at += 1
+    while at < line.count, line[at] == 0x20 { at += 1 }
+    let restarts =
+      number == -1 && at + 1 < line.count && line[at] == 0x31 && line[at + 1] == 0x29
+    if number != ionic || restarts {
+      flush()
+      ionic = number
+      electronic = 0
+      notReached = false
+    }
+    electronic += 1
+  }
+
+  private func takeStress(_ line: UnsafeBufferPointer<UInt8>, _ from: Int) {
+    var at = from
+    var v = [Double](repeating: .nan, count: 6)
+    for k in 0..<6 {
+      guard let value = DecimalScanner.next(line, &at) else { return }
+      v[k] = value
+    }
+    // XX YY ZZ XY YZ ZX
+    let stress = Matrix3([v[0], v[3], v[5]], [v[3], v[1], v[4]], [v[5], v[4], v[2]])
+    if stressIsLearned { learned.stress = stress } else { step.stress = stress }
+  }
+
+  private func takeLattice(_ line: UnsafeBufferPointer<UInt8>, _ left: Int) {
+    mode = left > 1 ? .lattice(left - 1) : .searching
+    guard let row = vectors(line) else {
+      mode = .searching
+      return
+    }
+    latticeRows.append(row.0)
+    if latticeRows.count == 3 { cell = Matrix3(latticeRows[0], latticeRows[1], latticeRows[2]) }
+  }
+
+  /// Six numbers, and nothing but numbers behind them.
+  @inline(__always)
+  private func vectors(_ line: UnsafeBufferPointer<UInt8>) -> (Vector3, Vector3)? {
+    var at = 0
+    guard let a = DecimalScanner.next(line, &at), let b = DecimalScanner.next(line, &at),
+      let c = DecimalScanner.next(line, &at), let d = DecimalScanner.next(line, &at),
+      let e = DecimalScanner.next(line, &at), let f = DecimalScanner.next(line, &at)
+    else { return nil }
+    return (Vector3(a, b, c), Vector3(d, e, f))
+  }
+
+  /// False where the line no longer belongs to the table.
+  private func takeForces(_ line: UnsafeBufferPointer<UInt8>, _ row: Int) -> Bool {
+    if row < 0 {
+      mode = .forces(0)
+      return true
+    }
+    var at = 0
+    while at < line.count, line[at] == 0x20 { at += 1 }
+    let isRule = line.has("-----", at: at)
+    if !isRule {
+      // Fields that overflowed side by side cannot be told apart: no number, but still a row.
+      let starred = line.behind("**", from: at) != nil
+      guard let (position, force) = vectors(line) ?? (starred ? (.notANumber, .notANumber) : nil) else {
+        mode = .searching
+        return false
+      }
+      tablePositions.append(position)
+      tableForces.append(force)
+      mode = .forces(row + 1)
+      if row + 1 != header.ionCount { return true }
+    }
+    mode = .searching
+    guard header.ionCount == nil || tableForces.count == header.ionCount else { return true }
+    if tableIsLearned {
+      learned.positions = tablePositions
+      learned.forces = tableForces
+      learned.cell = cell
+      learned.line = lines.line
+    } else {
+      if step.forces != nil { flush() }
+      step.positions = tablePositions
+      step.forces = tableForces
+      step.cell = cell
+    }
+    return true
+  }
+
+  private func takeEnergy(_ line: UnsafeBufferPointer<UInt8>, _ left: Int) -> Bool {
+    mode = left > 1 ? .energy(left - 1) : .searching
+    var at = 0
+    while at < line.count, line[at] == 0x20 { at += 1 }
+    if line.has("free ", at: at), let behind = line.behind("TOTEN  =", from: at) {
+      var from = behind
+      let value = DecimalScanner.next(line, &from)
+      if energyIsLearned {
+        learned.freeEnergy = value
+      } else {
+        if step.freeEnergy != nil { flush() }
+        step.freeEnergy = value
+        step.line = lines.line
+        energyBlockOpen = true
+      }
+      return true
+    }
+    guard let first = line.behind("without entropy=", from: at) else { return left > 1 }
+    mode = .searching
+    var from = first
+    let without = DecimalScanner.next(line, &from)
+    var zero: Double?
+    if var from = line.behind("(sigma->0) =", from: first) { zero = DecimalScanner.next(line, &from) }
+    if energyIsLearned {
+      learned.energyWithoutEntropy = without
+      learned.energySigmaZero = zero
+      closeLearned()
+    } else {
+      step.energyWithoutEntropy = without
+      step.energySigmaZero = zero
+      energyBlockOpen = false
+    }
+    return true
+  }
+
+  private func takeMoments(_ line: UnsafeBufferPointer<UInt8>, _ axis: Int, _ row: Int) -> Bool {
+    if row < 0 {
+      mode = .moments(axis: axis, row: row + 1)
+      return true
+    }
+    var at = 0
+    guard let count = header.ionCount, row < count, let ion = DecimalScanner.next(line, &at),
+      ion == Double(row + 1)
+    else {
+      mode = .searching
+      return false
+    }
+    var last: Double?
+    while let value = DecimalScanner.next(line, &at) { last = value }
+    moments[axis].append(last ?? .nan)
+    mode = row + 1 == count ? .searching : .moments(axis: axis, row: row + 1)
+    return true
+  }
+
+  // MARK: steps
+
+  /// Closes the step that is being read; without forces and energy there was none.
+  private func flush() {
+    defer {
+      step = IonicStep(index: stepCount)
+      moments = [[], [], []]
+      energyBlockOpen = false
+    }
+    guard step.freeEnergy != nil || step.forces != nil else { return }
+    step.index = stepCount
+    step.converged =
+      notReached ? false : header.table.converged(after: electronic)
+    if let count = header.ionCount, count > 0, moments[0].count == count {
+      if moments[1].count == count && moments[2].count == count {
+        step.momentColumns = 3
+        step.moments = (0..<count).flatMap { [moments[0][$0], moments[1][$0], moments[2][$0]] }
+      } else if moments[1].isEmpty {
+        step.moments = moments[0]
+      }
+    }
+    stepCount += 1
+    queue.append(step)
+  }
+
+  private func closeLearned() {
+    defer { learned = IonicStep(index: 0) }
+    guard learned.forces != nil else { return }
+    learned.index = stepCount
+    learned.machineLearned = true
+    stepCount += 1
+    queue.append(learned)
+  }
+}
+
+extension Vector3 {
+  static var notANumber: Vector3 { Vector3(repeating: .nan) }
+}

@@ -1,0 +1,140 @@
+import Configurations
+
+/// INCAR-style settings as a file prints them, turned into `CalculationSettings`.
+struct SettingsTable {
+  /// What the run really used, by INCAR name; the first occurrence counts, because vasprun.xml
+  /// repeats NELM for the response functions.
+  var used: [String: String] = [:]
+  /// What the user wrote in INCAR; speaks where `used` is silent.
+  var written: [String: String] = [:]
+  var program: String?
+  var version: String?
+  var titles: [String] = []
+  var kPoints: String?
+
+  mutating func addUsed(_ name: String, _ value: String) {
+    if used[name] == nil { used[name] = value }
+  }
+
+  func text(_ name: String) -> String? { used[name] ?? written[name] }
+  func integer(_ name: String) -> Int? { text(name).flatMap { Int($0) } }
+  func real(_ name: String) -> Double? { text(name).flatMap { DecimalScanner.number($0) } }
+  func flag(_ name: String) -> Bool? {
+    guard let first = text(name)?.drop(while: { $0 == "." }).first else { return nil }
+    return first == "T" || first == "t" ? true : first == "F" || first == "f" ? false : nil
+  }
+
+  /// Names kept in `CalculationSettings.other`.
+  private static let kept = [
+    "ADDGRID", "ALGO", "EDIFF", "EDIFFG", "ENAUG", "IBRION", "IDIPOL", "ISIF", "ISYM", "IVDW",
+    "LASPH", "LMAXMIX", "LREAL", "MDALGO", "ML_LMLFF", "NBANDS", "NELECT", "NELM", "NSW", "POTIM",
+    "PREC", "SYSTEM", "TEBEG", "TEEND",
+  ]
+
+  func settings() -> CalculationSettings {
+    var s = CalculationSettings()
+    s.program = program
+    s.version = version
+    s.functional = functional
+    s.planeWaveCutoff = real("ENCUT") ?? real("ENMAX")
+    s.pseudopotentials = titles.isEmpty ? nil : titles
+    s.kPoints = kPoints
+    s.nonCollinear = flag("LNONCOLLINEAR")
+    s.spinOrbit = flag("LSORBIT")
+    s.spinPolarised = integer("ISPIN").map { $0 == 2 }
+    s.hubbardU = hubbard
+    s.dispersion = dispersion
+    if let method = integer("ISMEAR") {
+      s.smearing = "ISMEAR \(method)" + (real("SIGMA").map { ", SIGMA \($0) eV" } ?? "")
+    }
+    for name in Self.kept { if let value = text(name), !value.isEmpty { s.other[name] = value } }
+    return s
+  }
+
+  // MARK: in words
+
+  /// The GGA tag, or what the POTCARs were made for.
+  private var semilocal: String? {
+    let tag = text("GGA")?.uppercased() ?? "--"
+    switch tag {
+    case "PE": return "PBE"
+    case "PS": return "PBEsol"
+    case "91": return "PW91"
+    case "RP": return "RPBE"
+    case "RE": return "revPBE"
+    case "AM": return "AM05"
+    case "CA", "PZ": return "LDA"
+    case "OR": return "optPBE"
+    case "BO": return "optB88"
+    case "MK": return "optB86b"
+    case "ML": return "rPW86"
+    case "B3", "B5": return "B3LYP"
+    case "BF": return "BEEF"
+    case "--", "", "F", ".FALSE.": break
+    default: return tag
+    }
+    guard let title = titles.first else { return nil }
+    if title.hasPrefix("PAW_PBE") { return "PBE" }
+    if title.hasPrefix("PAW_GGA") { return "PW91" }
+    if title.hasPrefix("PAW ") || title.hasPrefix("PAW_LDA") || title.hasPrefix("US ") { return "LDA" }
+    return nil
+  }
+
+  private var functional: String? {
+    var base = semilocal
+    if let meta = text("METAGGA")?.uppercased(), meta.count > 1, meta != "--", meta != "NONE",
+      !meta.hasPrefix(".")
+    {
+      base = ["R2SCA": "r2SCAN", "R2SCAN": "r2SCAN", "RSCAN": "rSCAN", "SCAN": "SCAN"][meta] ?? meta
+    }
+    guard flag("LHFCALC") == true else { return base }
+    let share = real("AEXX") ?? 0.25
+    let screening = real("HFSCREEN") ?? 0
+    if base == nil || base == "PBE" {
+      if share == 0.25 && abs(screening - 0.2) < 0.0101 { return "HSE06" }
+      if share == 0.25 && abs(screening - 0.3) < 0.0101 { return "HSE03" }
+      if share == 0.25 && screening == 0 { return "PBE0" }
+    }
+    if base == "B3LYP" { return base }
+    if share == 1 && screening == 0 && (real("AGGAX") ?? 0) == 0 { return "Hartree-Fock" }
+    return "\(base ?? "semilocal") with \(share) exact exchange"
+      + (screening > 0 ? ", screening \(screening)/Å" : "")
+  }
+
+  /// One entry per species with a Hubbard U or J, "U 4.0 J 0.0 l 2"; empty for none.
+  private var hubbard: [String]? {
+    guard let on = flag("LDAU") else { return used.isEmpty ? nil : [] }
+    guard on else { return [] }
+    func numbers(_ name: String) -> [Double] {
+      (text(name) ?? "").split(separator: " ").compactMap { DecimalScanner.number($0) }
+    }
+    let u = numbers("LDAUU")
+    let j = numbers("LDAUJ")
+    let l = numbers("LDAUL")
+    return u.indices.map { k in
+      let species = k < titles.count ? "\(titles[k].split(separator: " ").dropFirst().first ?? "?") " : ""
+      let orbital = k < l.count ? Int(exactly: l[k]).map { " l \($0)" } ?? "" : ""
+      return "\(species)U \(u[k]) J \(k < j.count ? j[k] : 0)\(orbital)"
+    }
+  }
+
+  private var dispersion: String? {
+    if let kind = integer("IVDW"), kind > 0 { return "IVDW \(kind)" }
+    if flag("LVDW") == true { return "IVDW 1" }
+    if flag("LUSE_VDW") == true { return "vdW-DF (LUSE_VDW)" }
+    return used.isEmpty ? nil : "none"
+  }
+
+  // MARK: convergence
+
+  /// Whether `iterations` electronic steps reached the criterion: not when they used up NELM.
+  /// In linear-response runs the response loops are in the count, so a full count says nothing.
+  func converged(after iterations: Int) -> Bool? {
+    guard let limit = integer("NELM"), limit > 0, iterations > 0 else { return nil }
+    if iterations < limit { return true }
+    let response =
+      integer("IBRION") == 7 || integer("IBRION") == 8 || flag("LEPSILON") == true
+      || flag("LCALCEPS") == true
+    return response ? nil : false
+  }
+}

@@ -1,0 +1,109 @@
+import Configurations
+import Platform
+
+/// What a file is, told from its first bytes and never from its name.
+public enum SourceFormat: String, Sendable, Codable {
+  case vasprun
+  case outcar
+  /// vasprun.xml and OUTCAR of one run, read as one.
+  case run
+  /// Frames of a registered `FrameFormat`.
+  case frames
+  case oszicar
+  case poscar
+  case incar
+  case kpoints
+  case potcar
+  case unknown
+
+  /// Whether ionic steps or frames can come out of it.
+  public var holdsConfigurations: Bool {
+    self == .vasprun || self == .outcar || self == .run || self == .frames
+  }
+
+  /// Bytes that `init(head:)` wants to see.
+  public static let headLength = 1 << 16
+
+  /// Tells VASP's own files apart; `.unknown` for everything else.
+  public init(head: [UInt8]) {
+    self = head.withUnsafeBufferPointer { Self.tell($0) }
+  }
+
+  private static func tell(_ head: UnsafeBufferPointer<UInt8>) -> SourceFormat {
+    // Binary files hold NULs in their first bytes; nothing that VASP prints does.
+    let opening = UnsafeBufferPointer(rebasing: head[..<min(head.count, 6000)])
+    if opening.behind("<modeling") != nil { return .vasprun }
+    if opening.behind("<?xml") != nil,
+      head.behind("<calculation>") != nil || head.behind("<atominfo>") != nil
+    {
+      return .vasprun
+    }
+    if head.has("vasp.", at: 0) || head.has(" vasp.", at: 0) { return .outcar }
+    if opening.behind("parameters from PSCTR are:") != nil { return isOutcar(head) ? .outcar : .potcar }
+    if isOutcar(head) { return .outcar }
+    let lines = opening.split(separator: 0x0A, maxSplits: 12, omittingEmptySubsequences: false).map {
+      String(decoding: $0, as: UTF8.self)
+    }
+    if lines.prefix(12).contains(where: { $0.hasPrefix("DAV:") || $0.hasPrefix("RMM:") || $0.hasPrefix("CGA:") }) {
+      return .oszicar
+    }
+    if isPoscar(lines) { return .poscar }
+    if isKPoints(lines) { return .kpoints }
+    if isIncar(lines) { return .incar }
+    return .unknown
+  }
+
+  private static func isOutcar(_ head: UnsafeBufferPointer<UInt8>) -> Bool {
+    head.behind("TOTAL-FORCE (eV/Angst)") != nil || head.behind("FREE ENERGIE OF THE ION-ELECTRON") != nil
+      || head.behind("POTCAR:  ") != nil && head.behind("VRHFIN") != nil
+      || head.behind(" Startparameter for this run:") != nil
+      || head.behind("- Iteration ") != nil && head.behind("LOOP:") != nil
+  }
+
+  private static func numbers(_ line: String) -> [Double] {
+    var found: [Double] = []
+    for word in line.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "\r" }) {
+      guard let value = DecimalScanner.number(word) else { break }
+      found.append(value)
+    }
+    return found
+  }
+
+  private static func isPoscar(_ lines: [String]) -> Bool {
+    guard lines.count >= 7, (1...3).contains(numbers(lines[1]).count) else { return false }
+    return lines[2...4].allSatisfy { numbers($0).count >= 3 }
+      && (!numbers(lines[5]).isEmpty || !numbers(lines[6]).isEmpty)
+  }
+
+  private static func isKPoints(_ lines: [String]) -> Bool {
+    guard lines.count >= 4, numbers(lines[1]).count == 1, let letter = lines[2].first(where: { $0 != " " })
+    else { return false }
+    return "GgMmAaLlCcKkRr".contains(letter) && (numbers(lines[3]).count >= 1 || !lines[3].isEmpty)
+  }
+
+  private static func isIncar(_ lines: [String]) -> Bool {
+    var assignments = 0
+    for line in lines {
+      let text = line.drop { $0 == " " || $0 == "\t" }
+      if text.isEmpty || text.first == "#" || text.first == "!" || text.first == "\r" { continue }
+      guard let equals = text.firstIndex(of: "=") else { continue }
+      let name = text[..<equals].filter { $0 != " " && $0 != "\t" }
+      if !name.isEmpty, name.allSatisfy({ $0.isASCII && ($0.isUppercase || $0.isNumber || $0 == "_") }) {
+        assignments += 1
+      }
+    }
+    return assignments >= 1
+  }
+}
+
+/// A format of labelled frames that another module reads (extended XYZ, for one).
+public protocol FrameFormat {
+  /// Whether a file that begins with `head` (at most `SourceFormat.headLength` bytes) is of this format.
+  static func recognises(_ head: [UInt8]) -> Bool
+
+  /// Reads all frames, handing each over as it is complete. `name` is what provenance and messages
+  /// call the source.
+  static func read(
+    _ source: any ByteSource, name: String, deliver: (Configuration) throws(Diagnostic) -> Void
+  ) throws(Diagnostic)
+}

@@ -1,0 +1,489 @@
+import CLibXML2
+import Configurations
+
+/// Receives libxml2's events and keeps only what a step or the settings need. Everything else
+/// (eigenvalues, densities of states, projections) passes by at the cost of a counter.
+final class VasprunHandler {
+  /// An element that matters, by its name.
+  private enum Tag: UInt8 {
+    case modeling
+    case generator
+    case incar
+    case parameters
+    case separator
+    case kpoints
+    case generation
+    case atominfo
+    case array
+    case set
+    case rc
+    case c
+    case structure
+    case crystal
+    case varray
+    case v
+    case i
+    case calculation
+    case scstep
+    case energy
+  }
+
+  /// What the rows or the text being read are for.
+  private enum Target: UInt8 {
+    case nothing
+    case basis
+    case positions
+    case forces
+    case stress
+    case selective
+    case kpointList
+    case atoms
+    case atomTypes
+    case totalEnergy
+    case withoutEntropy
+    case zeroEnergy
+    case generator
+    case written
+    case used
+    case kpointDivisions
+  }
+
+  private static let maximumDepth = 64
+
+  private let file: String
+  var context: xmlParserCtxtPtr?
+  private(set) var sawRoot = false
+  private(set) var sawEnd = false
+  private(set) var stepCount = 0
+  private(set) var refusal: Diagnostic?
+  var steps: [IonicStep] = []
+
+  private var open: [Tag] = []
+  /// Depth inside an element that does not matter; 0 outside.
+  private var skipped = 0
+  private var rowsOf = Target.nothing
+  private var textOf = Target.nothing
+  private var capturing = false
+  private var text: [UInt8] = []
+  private var itemName = ""
+
+  // The step, or the machine-learned step outside <calculation>, being read.
+  private var step = IonicStep(index: 0)
+  private var iterations = 0
+  private var basis: [Vector3] = []
+  private var fractional: [Vector3] = []
+  private var stress: [Vector3] = []
+  private var selective: [Bool] = []
+  private var blockEnergies: (free: Double?, second: Double?, zero: Double?) = (nil, nil, nil)
+  private var insideNamedStructure = false
+
+  // The run.
+  private var table = SettingsTable()
+  private var row: [String] = []
+  private var symbols: [(symbol: String, type: Int)] = []
+  private var types: [(count: Int, symbol: String, title: String)] = []
+  private var species: [Element] = []
+  private var movable: [Bool]?
+  private var kPointCount = 0
+  private var kPointGeneration: String?
+  private var kPointDivisions: String?
+  private var sawKPoints = false
+
+  init(file: String) { self.file = file }
+
+  // MARK: the run
+
+  func description() -> RunDescription {
+    var run = lightDescription()
+    var table = table
+    table.titles = types.map(\.title)
+    if let divisions = kPointDivisions {
+      table.kPoints = "\(kPointGeneration ?? "mesh") \(divisions)"
+    } else if kPointCount > 0 {
+      table.kPoints = kPointCount == 1 ? "1 point" : "\(kPointCount) points"
+    }
+    run.settings = table.settings()
+    return run
+  }
+
+  /// Without the settings, which are costly to put into words.
+  func lightDescription() -> RunDescription {
+    var run = RunDescription()
+    run.species = species
+    run.selective = movable
+    return run
+  }
+
+  /// Elements come from the POTCAR title of each type: the symbols of some versions are cut ("r" for
+  /// Zr) or wrong ("X" for Xe).
+  private func resolveSpecies() {
+    let byType = types.map { element(ofTitle: $0.title) ?? Element(symbol: $0.symbol) }
+    var found: [Element] = []
+    for (symbol, type) in symbols {
+      let ofType = type >= 1 && type <= byType.count ? byType[type - 1] : nil
+      guard let element = ofType ?? Element(symbol: symbol) else {
+        species = []
+        return
+      }
+      found.append(element)
+    }
+    species = found
+  }
+
+  // MARK: events
+
+  func start(_ name: UnsafePointer<UInt8>, _ attributes: Attributes) {
+    if skipped > 0 {
+      skipped += 1
+      if skipped + open.count > Self.maximumDepth { refuseDepth() }
+      return
+    }
+    guard let tag = Self.tag(name) else {
+      skipped = 1
+      if skipped + open.count > Self.maximumDepth { refuseDepth() }
+      return
+    }
+    let parent = open.last
+    open.append(tag)
+    if open.count > Self.maximumDepth { refuseDepth() }
+    switch tag {
+    case .modeling:
+      sawRoot = true
+    case .calculation:
+      sawRoot = true
+      step = IonicStep(index: stepCount)
+      step.line = context.map { Int($0.pointee.input.pointee.line) }
+      iterations = 0
+      blockEnergies = (nil, nil, nil)
+    case .scstep:
+      iterations += 1
+      skip()
+    case .structure:
+      // A name marks the first, the last or the primitive cell; a step's structure has none, but for
+      // files cut together by hand, where it stands inside <calculation>.
+      insideNamedStructure = attributes.has("name") && !open.contains(.calculation)
+      basis.removeAll(keepingCapacity: true)
+      fractional.removeAll(keepingCapacity: true)
+      selective.removeAll(keepingCapacity: true)
+    case .varray: startRows(attributes, parent)
+    case .v: startRow(attributes)
+    case .i: startItem(attributes, parent)
+    case .array:
+      rowsOf =
+        attributes.equals("name", "atoms") ? .atoms : attributes.equals("name", "atomtypes") ? .atomTypes : .nothing
+      if rowsOf == .nothing { skip() }
+      if rowsOf == .atoms { symbols = [] }
+      if rowsOf == .atomTypes { types = [] }
+    case .rc: row.removeAll(keepingCapacity: true)
+    case .c: capture(rowsOf)
+    case .kpoints:
+      if sawKPoints { skip() } else { sawKPoints = true }
+    case .generation:
+      kPointGeneration = attributes.value("param")
+    default: break
+    }
+  }
+
+  func end() {
+    if skipped > 0 {
+      skipped -= 1
+      guard skipped == 0, skippedIsOpen else { return }
+      skippedIsOpen = false
+    }
+    guard let tag = open.popLast() else { return }
+    switch tag {
+    case .v: endRow()
+    case .i, .c: endText()
+    case .rc: endTableRow()
+    case .varray:
+      if rowsOf == .stress {
+        step.stress = stress.count == 3 ? Matrix3(stress[0], stress[1], stress[2]) : nil
+      }
+      rowsOf = .nothing
+    case .array:
+      rowsOf = .nothing
+      resolveSpecies()
+    case .structure: endStructure()
+    case .energy:
+      if open.last == .modeling { endMachineLearnedStep() }
+    case .calculation: endCalculation()
+    case .modeling: sawEnd = true
+    default: break
+    }
+  }
+
+  func characters(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
+    if capturing && skipped == 0 {
+      text.append(contentsOf: UnsafeBufferPointer(start: bytes, count: count))
+    }
+  }
+
+  func refuse(_ code: String, _ cause: String) {
+    guard refusal == nil else { return }
+    refusal = Diagnostic(
+      .error, code: code,
+      place: .init(file: file, line: context.map { Int($0.pointee.input.pointee.line) }),
+      cause: cause, remedy: "vasprun.xml as VASP writes it has none of this; do not trust the file.")
+    if let context { xmlStopParser(context) }
+  }
+
+  private func refuseDepth() {
+    refuse("xml-depth", "elements are nested deeper than \(Self.maximumDepth).")
+  }
+
+  // MARK: skipping
+
+  /// True while the element that is being skipped is on `open`.
+  private var skippedIsOpen = false
+
+  /// Skips what is inside the element that has just been opened.
+  private func skip() {
+    skipped = 1
+    skippedIsOpen = true
+  }
+
+  // MARK: rows of numbers
+
+  private func startRows(_ attributes: Attributes, _ parent: Tag?) {
+    rowsOf = .nothing
+    switch parent {
+    case .structure, .crystal:
+      if attributes.equals("name", "basis") {
+        rowsOf = .basis
+      } else if attributes.equals("name", "positions") {
+        rowsOf = .positions
+      } else if attributes.equals("name", "selective") {
+        rowsOf = .selective
+      }
+    case .calculation, .modeling:
+      if attributes.equals("name", "forces") {
+        rowsOf = .forces
+        step.forces = []
+        step.forces?.reserveCapacity(species.count)
+      } else if attributes.equals("name", "stress") {
+        rowsOf = .stress
+        stress.removeAll(keepingCapacity: true)
+      }
+    case .kpoints:
+      if attributes.equals("name", "kpointlist") { rowsOf = .kpointList }
+    default: break
+    }
+    if rowsOf == .nothing { skip() }
+  }
+
+  private func startRow(_ attributes: Attributes) {
+    if rowsOf != .nothing {
+      if rowsOf != .kpointList { capture(rowsOf) }
+    } else if open.contains(.parameters) {
+      itemName = attributes.value("name") ?? ""
+      capture(.used)
+    } else if open.contains(.incar) {
+      itemName = attributes.value("name") ?? ""
+      capture(.written)
+    } else if open.contains(.generation), attributes.equals("name", "divisions") {
+      capture(.kpointDivisions)
+    }
+  }
+
+  private func capture(_ target: Target) {
+    textOf = target
+    capturing = target != .nothing
+    text.removeAll(keepingCapacity: true)
+  }
+
+  private func endRow() {
+    if rowsOf == .kpointList {
+      kPointCount += 1
+      return
+    }
+    guard capturing else { return }
+    capturing = false
+    switch textOf {
+    case .basis: basis.append(vector())
+    case .positions: fractional.append(vector())
+    case .forces: step.forces?.append(vector())
+    case .stress: stress.append(vector())
+    case .selective:
+      for byte in text where byte == 0x54 || byte == 0x46 { selective.append(byte == 0x54) }
+    default: endText(captured: true)
+    }
+  }
+
+  /// The three numbers of the row; NaN for a row that is not three numbers.
+  private func vector() -> Vector3 {
+    text.withUnsafeBufferPointer { bytes in
+      withUnsafeTemporaryAllocation(of: Double.self, capacity: 3) { values in
+        values.initialize(repeating: .nan)
+        return DecimalScanner.row(bytes, into: values)
+          ? Vector3(values[0], values[1], values[2]) : Vector3(repeating: .nan)
+      }
+    }
+  }
+
+  // MARK: items
+
+  private func startItem(_ attributes: Attributes, _ parent: Tag?) {
+    switch parent {
+    case .energy:
+      if attributes.equals("name", "e_fr_energy") {
+        capture(.totalEnergy)
+      } else if attributes.equals("name", "e_wo_entrp") {
+        capture(.withoutEntropy)
+      } else if attributes.equals("name", "e_0_energy") {
+        capture(.zeroEnergy)
+      }
+    case .generator:
+      itemName = attributes.value("name") ?? ""
+      capture(.generator)
+    case .incar:
+      itemName = attributes.value("name") ?? ""
+      capture(.written)
+    case .parameters, .separator:
+      itemName = attributes.value("name") ?? ""
+      capture(open.contains(.parameters) ? .used : .nothing)
+    default: break
+    }
+  }
+
+  private func endText(captured: Bool = false) {
+    guard capturing || captured else { return }
+    capturing = false
+    switch textOf {
+    case .totalEnergy: blockEnergies.free = number()
+    case .withoutEntropy: blockEnergies.second = number()
+    case .zeroEnergy: blockEnergies.zero = number()
+    case .atoms, .atomTypes: row.append(trimmed())
+    case .used: table.addUsed(itemName, trimmed())
+    case .written: if table.written[itemName] == nil { table.written[itemName] = trimmed() }
+    case .kpointDivisions:
+      kPointDivisions = trimmed().split(separator: " ").joined(separator: " ")
+    case .generator:
+      if itemName == "version" { table.version = trimmed() }
+      if itemName == "program" { table.program = trimmed() }
+    default: break
+    }
+  }
+
+  private func number() -> Double? {
+    text.withUnsafeBufferPointer { bytes in
+      var at = 0
+      return DecimalScanner.next(bytes, &at)
+    }
+  }
+
+  private func trimmed() -> String {
+    let words = String(decoding: text, as: UTF8.self)
+    let from = words.drop { $0.isWhitespace }
+    guard let last = from.lastIndex(where: { !$0.isWhitespace }) else { return "" }
+    return String(from[...last])
+  }
+
+  private func endTableRow() {
+    switch rowsOf {
+    case .atoms:
+      symbols.append((row.first ?? "", row.count > 1 ? Int(row[1]) ?? 0 : 0))
+    case .atomTypes:
+      types.append(
+        (
+          row.first.flatMap { Int($0) } ?? 0, row.count > 1 ? row[1] : "",
+          row.count > 4 ? row[4].split(separator: " ").joined(separator: " ") : ""
+        ))
+    default: break
+    }
+  }
+
+  // MARK: steps
+
+  private func endStructure() {
+    if !selective.isEmpty { movable = selective }
+    if insideNamedStructure {
+      insideNamedStructure = false
+      return
+    }
+    guard basis.count == 3 else { return }
+    let cell = Matrix3(basis[0], basis[1], basis[2])
+    if open.last == .modeling {
+      // A machine-learned step begins with its structure.
+      step = IonicStep(index: stepCount)
+      step.machineLearned = true
+      step.line = context.map { Int($0.pointee.input.pointee.line) }
+      iterations = 0
+      blockEnergies = (nil, nil, nil)
+    }
+    step.cell = cell
+    step.positions = fractional.map { $0 * cell }
+  }
+
+  private func endCalculation() {
+    step.converged = table.converged(after: iterations)
+    closeStep()
+  }
+
+  private func endMachineLearnedStep() {
+    if step.machineLearned, step.positions != nil { closeStep() }
+    step = IonicStep(index: stepCount)
+    blockEnergies = (nil, nil, nil)
+  }
+
+  private func closeStep() {
+    let (free, second, zero) = blockEnergies
+    step.freeEnergy = free
+    if isMislabelled(free, second, zero) {
+      step.energySigmaZero = second
+      step.energyWithoutEntropy = free.flatMap { f in zero.map { f - $0 } }
+    } else {
+      step.energyWithoutEntropy = second
+      step.energySigmaZero = zero
+    }
+    stepCount += 1
+    steps.append(step)
+    step = IonicStep(index: stepCount)
+  }
+
+  /// Before VASP 6.1 the step block's "e_wo_entrp" holds E(sigma->0) and its "e_0_energy" holds F - E
+  /// (https://www.vasp.at/forum/viewtopic.php?t=17839). Without a version the numbers tell: an
+  /// extrapolated energy lies between the other two.
+  private func isMislabelled(_ free: Double?, _ second: Double?, _ zero: Double?) -> Bool {
+    let parts = (table.version ?? "").split(separator: ".")
+    if parts.count >= 2, let major = Int(parts[0]), let minor = Int(parts[1]) {
+      return (major, minor) < (6, 1)
+    }
+    guard let free, let second, let zero else { return false }
+    return zero < min(free, second) - 1e-6 || zero > max(free, second) + 1e-6
+  }
+
+  // MARK: names
+
+  private static func tag(_ name: UnsafePointer<UInt8>) -> Tag? {
+    switch name[0] {
+    case 0x76:  // v
+      if name[1] == 0 { return .v }
+      return equal(name, "varray") ? .varray : nil
+    case 0x69:  // i
+      if name[1] == 0 { return .i }
+      return equal(name, "incar") ? .incar : nil
+    case 0x63:  // c
+      if name[1] == 0 { return .c }
+      return equal(name, "calculation") ? .calculation : equal(name, "crystal") ? .crystal : nil
+    case 0x73:  // s
+      if equal(name, "set") { return .set }
+      if equal(name, "scstep") { return .scstep }
+      if equal(name, "structure") { return .structure }
+      return equal(name, "separator") ? .separator : nil
+    case 0x67: return equal(name, "generator") ? .generator : equal(name, "generation") ? .generation : nil
+    case 0x61: return equal(name, "array") ? .array : equal(name, "atominfo") ? .atominfo : nil
+    case 0x72: return equal(name, "rc") ? .rc : nil
+    case 0x65: return equal(name, "energy") ? .energy : nil
+    case 0x6B: return equal(name, "kpoints") ? .kpoints : nil
+    case 0x6D: return equal(name, "modeling") ? .modeling : nil
+    case 0x70: return equal(name, "parameters") ? .parameters : nil
+    default: return nil
+    }
+  }
+
+  private static func equal(_ name: UnsafePointer<UInt8>, _ word: StaticString) -> Bool {
+    let count = word.utf8CodeUnitCount
+    for k in 0..<count where name[k] != word.utf8Start[k] { return false }
+    return name[count] == 0
+  }
+}

@@ -1,0 +1,174 @@
+// The bytes of a vasprun.xml come in; its ionic steps come out, one by one, as they are complete.
+
+import CLibXML2
+import Configurations
+import Platform
+
+/// Reads vasprun.xml as a stream: libxml2's SAX2 push parser, no document tree. A file that breaks
+/// off, or is not well formed from some place on, gives the steps that were closed before.
+public final class VasprunReader {
+  private let source: any ByteSource
+  private let name: String
+  private let handler: VasprunHandler
+  private let context: xmlParserCtxtPtr
+  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+  private var atStart = true
+  private var isOver = false
+  private var replaced = 0
+  private var delivered = 0
+
+  /// What was wrong with the file, as far as it has been read.
+  public private(set) var diagnostics: [Diagnostic] = []
+
+  /// True once the closing `</modeling>` has been read and nothing before it was broken.
+  public var isComplete: Bool { handler.sawEnd }
+
+  /// The settings of the run, as far as it has been read; all of them once `next()` has given nil.
+  public var settings: CalculationSettings { handler.description().settings }
+
+  package var run: RunDescription { handler.description() }
+
+  /// Without the settings, which are costly to put into words.
+  var lightRun: RunDescription { handler.lightDescription() }
+
+  /// `name` is what provenance and messages call the source.
+  public init(_ source: any ByteSource, name: String) {
+    self.source = source
+    self.name = name
+    handler = VasprunHandler(file: name)
+    var callbacks = VasprunHandler.callbacks
+    guard
+      let context = xmlCreatePushParserCtxt(
+        &callbacks, Unmanaged.passUnretained(handler).toOpaque(), nil, 0, nil)
+    else { preconditionFailure("libxml2 does not start") }
+    self.context = context
+    handler.context = context
+    // The bytes are plain ASCII by then: what the prolog says of their encoding no longer holds.
+    xmlCtxtUseOptions(context, Int32(XML_PARSE_IGNORE_ENC.rawValue | XML_PARSE_NONET.rawValue))
+  }
+
+  deinit {
+    xmlFreeParserCtxt(context)
+    buffer.deallocate()
+  }
+
+  /// The next ionic step that is fit to be a configuration, nil at the end. Steps that are not are
+  /// named in `diagnostics`. Throws where the file must be refused as a whole.
+  public func next() throws(Diagnostic) -> Configuration? {
+    while let step = try nextStep() {
+      do {
+        return try step.configuration(of: lightRun, source: name)
+      } catch {
+        diagnostics.append(error)
+      }
+    }
+    return nil
+  }
+
+  /// The next complete ionic step, whatever it holds.
+  package func nextStep() throws(Diagnostic) -> IonicStep? {
+    while true {
+      if delivered < handler.steps.count {
+        let step = handler.steps[delivered]
+        delivered += 1
+        if delivered == handler.steps.count {
+          handler.steps.removeAll(keepingCapacity: true)
+          delivered = 0
+        }
+        return step
+      }
+      if isOver { return nil }
+      try parseMore()
+    }
+  }
+
+  private func parseMore() throws(Diagnostic) {
+    let count: Int
+    do {
+      count = try source.read(into: buffer)
+    } catch let error as Diagnostic {
+      throw error
+    } catch {
+      throw Diagnostic(
+        .error, code: "unreadable", place: .init(file: name), cause: "reading failed: \(error).",
+        remedy: "Check the file and its storage.")
+    }
+    var start = 0
+    if atStart, count > 0 {
+      atStart = false
+      if count >= 3, buffer[0] == 0xEF, buffer[1] == 0xBB, buffer[2] == 0xBF { start = 3 }
+      while start < count, [0x20, 0x09, 0x0A, 0x0D].contains(buffer[start]) { start += 1 }
+    }
+    replaced += makeASCII(UnsafeMutableRawBufferPointer(rebasing: buffer[start..<count]))
+    let text = buffer.baseAddress!.assumingMemoryBound(to: CChar.self) + start
+    let code = xmlParseChunk(context, text, Int32(count - start), count == 0 ? 1 : 0)
+    if let refusal = handler.refusal {
+      isOver = true
+      throw refusal
+    }
+    // Behind the end of the document nothing matters; before it an error ends what can be trusted.
+    if code != 0 || count == 0 || handler.sawEnd { finish(failed: code != 0, atEnd: count == 0) }
+  }
+
+  private func finish(failed: Bool, atEnd: Bool) {
+    isOver = true
+    if replaced > 0 {
+      diagnostics.append(
+        Diagnostic(
+          .note, code: "illegal-bytes", place: .init(file: name),
+          cause: "\(replaced) bytes that XML does not allow were read as '?'."))
+    }
+    if handler.sawEnd { return }
+    let line = Int(context.pointee.input?.pointee.line ?? 0)
+    let place = Diagnostic.Place(
+      file: name, line: line > 0 ? line : nil, ionicStep: handler.stepCount)
+    if !handler.sawRoot {
+      diagnostics.append(
+        Diagnostic(
+          .error, code: "not-vasprun", place: place, cause: "there is no <modeling> element.",
+          remedy: "Check that this is a vasprun.xml."))
+    } else if atEnd {
+      diagnostics.append(
+        Diagnostic(
+          .warning, code: "truncated", place: place,
+          cause: "the file ends before </modeling>; \(handler.stepCount) complete steps were kept."))
+    } else {
+      let message = xmlCtxtGetLastError(context)?.pointee.message.map { String(cString: $0) } ?? ""
+      let reason = String(message.split(whereSeparator: \.isNewline).first ?? "malformed")
+      diagnostics.append(
+        Diagnostic(
+          .warning, code: "malformed-xml", place: place,
+          cause: "the XML is broken here (\(reason)); \(handler.stepCount) complete steps were kept.")
+      )
+    }
+  }
+
+  /// Puts '?' for bytes that no vasprun.xml needs: controls that XML forbids and everything beyond
+  /// ASCII, whose encoding the prolog often gets wrong. Returns how many there were.
+  private func makeASCII(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
+    var found = 0
+    var at = 0
+    while at < bytes.count {
+      let end = min(at + 1024, bytes.count)
+      var bad: UInt8 = 0
+      // Branch-free, so that the compiler can vectorise it.
+      for i in at..<end {
+        let b = bytes[i]
+        let control: UInt8 = b < 0x20 ? 1 : 0
+        let space: UInt8 = (b == 0x0A ? 1 : 0) | (b == 0x09 ? 1 : 0) | (b == 0x0D ? 1 : 0)
+        bad |= (b & 0x80) | (control & ~space)
+      }
+      if bad != 0 {
+        for i in at..<end {
+          let b = bytes[i]
+          if b >= 0x80 || (b < 0x20 && b != 0x0A && b != 0x09 && b != 0x0D) {
+            bytes[i] = 0x3F
+            found += 1
+          }
+        }
+      }
+      at = end
+    }
+    return found
+  }
+}
