@@ -26,7 +26,7 @@ let modules: [Target] = [
   .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
   .target(name: "ACE", dependencies: ["Configurations", "LinearAlgebra", "CKernels"]),
   .target(name: "Regression", dependencies: ["LinearAlgebra", "Platform"]),
-  .target(name: "Novelty", dependencies: ["LinearAlgebra"]),
+  .target(name: "Novelty", dependencies: ["LinearAlgebra", "Platform"]),
   .target(name: "Report", dependencies: []),
   .target(name: "StageKit", dependencies: ["Configurations", "Platform"]),
   .target(name: "Engine", dependencies: ["StageKit", "Platform", "Configurations"]),
