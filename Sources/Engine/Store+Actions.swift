@@ -3,7 +3,7 @@ import Foundation
 import Platform
 
 /// What one finished action gave: the memo by which a stage need not run again.
-public struct ActionRecord: Sendable, Equatable, Codable {
+public struct StoredAction: Sendable, Equatable, Codable {
   /// One result, by the name the stage gave it.
   public struct Output: Sendable, Equatable, Codable {
     public var name: String
@@ -59,7 +59,7 @@ extension Store {
   }
 
   /// Remembers a finished action. Its outputs must be in the store. The latest record of a key wins.
-  public func remember(_ record: ActionRecord) throws(StoreError) {
+  public func remember(_ record: StoredAction) throws(StoreError) {
     for output in record.outputs where try !contains(output.digest) {
       throw .missing(output.digest)
     }
@@ -72,7 +72,7 @@ extension Store {
 
   /// The record of a finished action; nil when there is none, it is damaged, or an output is gone.
   public func recall(_ key: Digest, checking validity: Validity = .presence) throws(StoreError)
-    -> ActionRecord?
+    -> StoredAction?
   {
     guard let record = try action(key) else { return nil }
     for output in record.outputs {
@@ -85,7 +85,7 @@ extension Store {
   }
 
   /// The record as it stands, whatever became of its outputs (for `explain` and `gc`).
-  public func action(_ key: Digest) throws(StoreError) -> ActionRecord? {
+  public func action(_ key: Digest) throws(StoreError) -> StoredAction? {
     let path = path(ofAction: key)
     do throws(FileSystemError) {
       guard let bytes = try fileSystem.readFileIfPresent(path) else { return nil }
@@ -96,7 +96,7 @@ extension Store {
   }
 
   /// One line of JSON, then a line with its SHA-256.
-  static func encode(_ record: ActionRecord) -> [UInt8] {
+  static func encode(_ record: StoredAction) -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     // Strings and digests only: this cannot fail.
@@ -104,12 +104,12 @@ extension Store {
     return line + Array("\n\(Digest(of: line))\n".utf8)
   }
 
-  static func decode(_ bytes: [UInt8]) -> ActionRecord? {
+  static func decode(_ bytes: [UInt8]) -> StoredAction? {
     // 64 digits and two line ends.
     let length = bytes.count - 66
     guard length > 0 else { return nil }
     let line = Array(bytes[..<length])
     guard bytes[length...].elementsEqual("\n\(Digest(of: line))\n".utf8) else { return nil }
-    return try? JSONDecoder().decode(ActionRecord.self, from: Data(line))
+    return try? JSONDecoder().decode(StoredAction.self, from: Data(line))
   }
 }
