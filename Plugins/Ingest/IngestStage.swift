@@ -1,1 +1,105 @@
+// Dropped VASP outputs, archives of them and extended XYZ come in; labelled configurations, one
+// artifact per source, go out.
+
+import Configurations
+import Platform
 import StageKit
+import VASP
+
+/// Reads labelled configurations from whatever was dropped.
+public struct IngestStage: ImportStage {
+  public static let description = StageDescription(
+    name: "ingest", version: 1,
+    summary: "Reads labelled configurations: vasprun.xml, OUTCAR, extended XYZ; plain, compressed or in archives.",
+    takes: [], gives: [.perSource(.configurations)])
+
+  public let folders = ImportFolders.inbox
+  let steps: StepSelection
+
+  public init(parameters: inout ParameterDecoder) throws(ParameterError) {
+    let steps = try parameters.choice(
+      "steps", of: ["all", "last", "every"], default: "all",
+      "Which ionic steps of a run to take: all, the last, or every n-th (see 'every').")
+    let every = try parameters.integer("every", default: 10, in: 1...Int.max, "With steps: 'every', the n.")
+    self.steps = steps == "all" ? .all : steps == "last" ? .last : .every(every)
+  }
+
+  public func process(_ drop: Drop, _ context: StageContext) throws -> ImportResult {
+    let reader = SourceReader(formats: [LabelledFrames.self], steps: steps)
+    context.count("files read", drop.files.count)
+    let sources: [ReadSource]
+    if drop.files.count == 1, drop.files[0].name == drop.name {
+      sources = try reader.read(try drop.files[0].open(), name: drop.name)
+    } else {
+      let files = drop.files.map { file in
+        RunFile(path: String(file.name.dropFirst(drop.name.count + 1)), open: { try file.open() })
+      }
+      sources = try reader.read(folder: drop.name, files: files)
+    }
+    var result = ImportResult()
+    for source in sources {
+      result.diagnostics += source.diagnostics
+      result.isComplete = result.isComplete && source.isComplete
+      guard source.error == nil, !source.configurations.isEmpty else { continue }
+      result.sources.append(try imported(source, in: drop))
+    }
+    if result.sources.isEmpty {
+      if let first = result.diagnostics.first(where: { $0.severity == .error }) { throw first }
+      // A file without labels is not broken, but its user should hear why nothing came of it.
+      throw result.diagnostics.first(where: { $0.severity == .warning })?.asError
+        ?? Diagnostic(
+          .error, code: "no-labels", place: .init(file: drop.name), cause: "no labelled configuration was found.",
+          remedy: "Sluice learns from vasprun.xml, OUTCAR and extended XYZ with energies and forces.")
+    }
+    return result
+  }
+
+  private func imported(_ source: ReadSource, in drop: Drop) throws -> ImportedSource {
+    var text: [UInt8] = []
+    var summaries: [FrameSummary] = []
+    for (index, configuration) in source.configurations.enumerated() {
+      let group = configuration.provenance.group ?? drop.group
+      // The steps of one run belong together; frames of a collection are by themselves, unless they
+      // say that they came from one run.
+      let unit =
+        source.format != .frames
+        ? source.digest
+        : configuration.provenance.source == source.name
+          ? Digest(of: "\(source.digest) \(index)") : Digest(of: configuration.provenance.source)
+      summaries.append(
+        FrameSummary(
+          frame: index, of: configuration, group: group, unit: unit,
+          content: configuration.structureDigest(tolerance: 1e-4)))
+      var kept = configuration
+      // Names of files are no part of an artifact: the same content may be dropped under another one.
+      kept.provenance = Provenance(source: "", ionicStep: configuration.provenance.ionicStep, group: group)
+      ExtendedXYZWriter().append(kept, to: &text)
+    }
+    var draft = ArtifactDraft(.configurations)
+    draft.add("configurations.extxyz", text)
+    draft.add("frames.json", try CanonicalJSON.encode(summaries))
+    draft.add("settings.json", try CanonicalJSON.encode(source.settings ?? CalculationSettings()))
+    let member = String(source.name.dropFirst(drop.name.count).drop { $0 == "/" })
+    return ImportedSource(digest: source.digest, member: member, drafts: [draft])
+  }
+}
+
+/// Extended XYZ as one of the formats that the source reader knows.
+enum LabelledFrames: FrameFormat {
+  static func recognises(_ head: [UInt8]) -> Bool {
+    StructureReader.recognise(head, name: "") == .extendedXYZ
+  }
+
+  static func read(
+    _ source: any ByteSource, name: String, deliver: (Configuration) throws(Diagnostic) -> Void
+  ) throws(Diagnostic) {
+    var reader = ExtendedXYZReader(source, name: name)
+    while let configuration = try reader.next() { try deliver(configuration) }
+  }
+}
+
+extension Diagnostic {
+  fileprivate var asError: Diagnostic {
+    Diagnostic(.error, code: code, place: place, cause: cause, remedy: remedy)
+  }
+}
