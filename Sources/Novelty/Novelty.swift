@@ -18,6 +18,8 @@ public enum NoveltyError: Error, Equatable, CustomStringConvertible {
   case wrongShape(String)
   /// Two candidates carry this identifier.
   case duplicateIdentifier(String)
+  /// This candidate's score is negative or NaN, or its grade NaN.
+  case badScore(String)
   /// A named byte part is missing or does not fit the rest.
   case badPart(name: String, cause: String)
 
@@ -27,6 +29,8 @@ public enum NoveltyError: Error, Equatable, CustomStringConvertible {
     case .notFinite(let row): "row \(row) holds a number that is not finite"
     case .wrongShape(let cause): cause
     case .duplicateIdentifier(let identifier): "two candidates are called '\(identifier)'"
+    case .badScore(let identifier):
+      "candidate '\(identifier)' has a negative score, or one that is no number"
     case .badPart(let name, let cause): "part '\(name)': \(cause)"
     }
   }
