@@ -119,7 +119,8 @@ struct JournalText {
   private static func line(_ bytes: [UInt8], _ start: Int) -> (fields: [String], end: Int)? {
     let window = bytes[start..<min(bytes.count, start + 200)]
     guard let end = window.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
-    let fields = window[..<end].split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+    let fields = window[..<end].split(
+      separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
     return (fields.map { String(decoding: $0, as: UTF8.self) }, end + 1)
   }
 

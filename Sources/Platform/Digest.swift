@@ -12,7 +12,8 @@ public struct Digest: Hashable, Comparable, Sendable, Codable, CustomStringConve
   /// The digest of `bytes`.
   public init<Bytes: Sequence>(of bytes: Bytes) where Bytes.Element == UInt8 {
     var builder = DigestBuilder()
-    if bytes.withContiguousStorageIfAvailable({ builder.update(UnsafeRawBufferPointer($0)) }) == nil {
+    if bytes.withContiguousStorageIfAvailable({ builder.update(UnsafeRawBufferPointer($0)) }) == nil
+    {
       Array(bytes).withUnsafeBytes { builder.update($0) }
     }
     self = builder.finish()
@@ -124,7 +125,9 @@ public struct DigestBuilder: Sendable {
 
   public mutating func add(_ number: Int) { addHeader("i", number) }
 
-  public mutating func add(_ number: Double) { addHeader("d", Int(bitPattern: UInt(number.bitPattern))) }
+  public mutating func add(_ number: Double) {
+    addHeader("d", Int(bitPattern: UInt(number.bitPattern)))
+  }
 
   public mutating func add(_ numbers: [Double]) {
     addHeader("D", numbers.count)
@@ -133,7 +136,9 @@ public struct DigestBuilder: Sendable {
 
   private mutating func addHeader(_ tag: Unicode.Scalar, _ value: Int) {
     var bytes: [UInt8] = [UInt8(tag.value)]
-    withUnsafeBytes(of: UInt64(bitPattern: Int64(value)).littleEndian) { bytes.append(contentsOf: $0) }
+    withUnsafeBytes(of: UInt64(bitPattern: Int64(value)).littleEndian) {
+      bytes.append(contentsOf: $0)
+    }
     update(bytes)
   }
 
