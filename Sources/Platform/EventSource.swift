@@ -74,7 +74,8 @@ public final class MemoryEventSource: EventSource {
       let (next, interrupted) = state.withLock { state -> (Event?, Bool) in
         let interrupted = state.isInterrupted
         state.isInterrupted = false
-        guard let first = state.script.first, first.time <= (wake.hasChanges ? clock.uptime : deadline)
+        guard let first = state.script.first,
+          first.time <= (wake.hasChanges ? clock.uptime : deadline)
         else { return (nil, interrupted) }
         return interrupted ? (nil, true) : (state.script.removeFirst(), false)
       }
@@ -88,7 +89,9 @@ public final class MemoryEventSource: EventSource {
       wake.hasChanges = wake.hasChanges || event.wake.hasChanges
       wake.hasOverflowed = wake.hasOverflowed || event.wake.hasOverflowed
     }
-    if !wake.hasChanges && !wake.hasOverflowed { clock.advance(by: max(.zero, deadline - clock.uptime)) }
+    if !wake.hasChanges && !wake.hasOverflowed {
+      clock.advance(by: max(.zero, deadline - clock.uptime))
+    }
     return wake
   }
 }

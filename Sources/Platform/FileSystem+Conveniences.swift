@@ -78,7 +78,8 @@ extension FileSystem {
       try file.write(bytes)
       try file.synchronize()
     } catch {
-      do throws(FileSystemError) { try removeFile(path) } catch { /* the first error is the news */  }
+      do throws(FileSystemError) { try removeFile(path) } catch { /* the first error is the news */
+      }
       throw error
     }
   }
@@ -106,7 +107,8 @@ extension FileSystem {
     let temporary = temporaryName(beside: path)
     try createFile(temporary, bytes)
     do throws(FileSystemError) { try rename(temporary, to: path) } catch {
-      do throws(FileSystemError) { try removeFile(temporary) } catch { /* the first is the news */  }
+      do throws(FileSystemError) { try removeFile(temporary) } catch { /* the first is the news */
+      }
       throw error
     }
     try synchronizeFolder(Path.parent(path).isEmpty ? "." : Path.parent(path))
@@ -120,7 +122,8 @@ extension FileSystem {
     let temporary = Path.join(scratch, ".link-" + uniqueSuffix())
     try createSymbolicLink(temporary, to: target)
     do throws(FileSystemError) { try rename(temporary, to: path) } catch {
-      do throws(FileSystemError) { try removeFile(temporary) } catch { /* the first is the news */  }
+      do throws(FileSystemError) { try removeFile(temporary) } catch { /* the first is the news */
+      }
       throw error
     }
     try synchronizeFolder(Path.parent(path).isEmpty ? "." : Path.parent(path))

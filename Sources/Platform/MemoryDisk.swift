@@ -54,7 +54,8 @@ struct MemoryDisk: Sendable {
     -> UInt64
   {
     try walk(
-      from: Self.root, Self.components(path), operation, path, followsLast: false, allowsLinks: true)
+      from: Self.root, Self.components(path), operation, path, followsLast: false, allowsLinks: true
+    )
   }
 
   /// The node of `relative` below `root`, where only `root` may contain links.
@@ -227,7 +228,9 @@ struct MemoryDisk: Sendable {
 
   // MARK: Changing contents
 
-  mutating func write(_ number: UInt64, at offset: Int, _ bytes: [UInt8], _ path: String, _ now: Timestamp)
+  mutating func write(
+    _ number: UInt64, at offset: Int, _ bytes: [UInt8], _ path: String, _ now: Timestamp
+  )
     throws(FileSystemError)
   {
     // Like a real disk, a full one takes what still fits.

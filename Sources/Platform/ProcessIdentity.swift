@@ -55,7 +55,9 @@ public struct ProcessIdentity: Sendable, Equatable, Codable {
   /// The start time of a process that still runs, from proc(5): the name in parentheses may hold
   /// anything, so fields are counted after its last parenthesis.
   private static func running(_ pid: Int32) -> UInt64? {
-    guard let line = text("/proc/\(pid)/stat"), let end = line.lastIndex(of: ")") else { return nil }
+    guard let line = text("/proc/\(pid)/stat"), let end = line.lastIndex(of: ")") else {
+      return nil
+    }
     let fields = line[line.index(after: end)...].split(separator: " ")
     guard fields.count > 19, fields[0] != "Z", fields[0] != "X" else { return nil }
     return UInt64(fields[19])
