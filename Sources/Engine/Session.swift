@@ -1,0 +1,107 @@
+// A pipeline file comes in; under its lock, one pass at a time, published runs go out.
+
+import Configurations
+import Foundation
+import Platform
+import StageKit
+import Synchronization
+
+/// What one pass did.
+public struct PassResult: Sendable {
+  public let outcome: RunOutcome
+  /// nil where nothing changed since the last published run (or no stage publishes).
+  public let published: PublishedRun?
+  /// The run that `latest` names.
+  public let latest: Int?
+}
+
+/// An open project: the lock is held, the journal is read.
+public final class Session: Sendable {
+  public let pipeline: PipelineFile
+  public let plan: Plan
+  private let fileSystem: any FileSystem
+  private let clock: any Clock
+  private let lock: RunLock
+  private let journal: Journal
+  private let store: StoreActions
+  public let folders: WatchedFolders
+  private let outbox: Outbox
+  private let lastPublished: Mutex<JournalEntry.Published?>
+
+  /// The state folder of a pipeline.
+  public static func stateFolder(of pipeline: PipelineFile) -> String { Path.join(pipeline.outbox, ".sluice") }
+
+  /// Takes the lock and opens the state. Throws `LockError.held` where another run works.
+  public init(
+    _ pipeline: PipelineFile, plan: Plan, fileSystem: any FileSystem = PosixFileSystem(),
+    clock: any Clock = SystemClock(), report: @escaping @Sendable (Diagnostic) -> Void
+  ) throws {
+    self.pipeline = pipeline
+    self.plan = plan
+    self.fileSystem = fileSystem
+    self.clock = clock
+    let state = Self.stateFolder(of: pipeline)
+    try fileSystem.createFolders(state)
+    lock = try RunLock.acquire(fileSystem, state: state, clock: clock, report: report)
+    do {
+      let (journal, records) = try Journal.open(fileSystem, state: state, report: report)
+      self.journal = journal
+      store = StoreActions(Store(fileSystem, state: state, report: report), fileSystem)
+      folders = WatchedFolders(fileSystem, journal: journal, records: records, pipeline: pipeline, plan: plan)
+      outbox = Outbox(fileSystem, folder: pipeline.outbox)
+      lastPublished = Mutex(Self.lastPublished(records))
+    } catch {
+      try? lock.release()
+      throw error
+    }
+    lock.keepAlive { _ in }  // a lost lock is noticed before anything is published
+  }
+
+  /// Gives the lock back.
+  public func close() throws { try lock.release() }
+
+  /// One pass: everything that has settled is taken in, and a run is published if anything changed.
+  public func pass(
+    version: String, checkCancellation: @escaping @Sendable () throws -> Void = {},
+    progress: @escaping @Sendable (RunEvent) -> Void = { _ in }
+  ) throws -> PassResult {
+    let started = clock.wallTime
+    let runner = Runner(plan: plan, store: store, drops: folders, threads: pipeline.threads)
+    var outcome = try runner.run(checkCancellation: checkCancellation, progress: progress)
+    let latest = try outbox.latestRun()
+    guard let publication = outcome.publication else {
+      return PassResult(outcome: outcome, published: nil, latest: latest)
+    }
+    let last = lastPublished.withLock { $0 }
+    if let last, last.publication == publication.digest, last.number == latest {
+      return PassResult(outcome: outcome, published: nil, latest: latest)
+    }
+    let number = try outbox.nextRunNumber(after: last?.number ?? 0)
+    outcome.record.provenance = [
+      "run": String(number), "started": started.description, "finished": clock.wallTime.description,
+      "host": ProcessInfo.processInfo.hostName, "version": version, "pipeline": pipeline.path,
+    ]
+    let files =
+      publication.parts.map { OutboxFile(path: $0.name, .object($0.digest)) }
+      + [OutboxFile(path: "run.json", .bytes(try CanonicalJSON.encode(outcome.record, pretty: true)))]
+    let published = try outbox.publish(run: number, files, from: store.store) { try lock.check() }
+    let entry = JournalEntry.Published(
+      number: number, publication: publication.digest, time: clock.wallTime.description)
+    try journal.append(JournalEntry.published(entry).encoded)
+    lastPublished.withLock { $0 = entry }
+    if pipeline.keepRuns > 0 { _ = try outbox.prune(keepingLast: pipeline.keepRuns) }
+    return PassResult(outcome: outcome, published: published, latest: number)
+  }
+
+  /// Units that were set aside are read again in the next pass. Returns their names.
+  public func retry(matching matches: (String) -> Bool = { _ in true }) throws -> [String] {
+    try Runner(plan: plan, store: store, drops: folders, threads: pipeline.threads).retry(matching: matches)
+  }
+
+  private static func lastPublished(_ records: [JournalRecord]) -> JournalEntry.Published? {
+    for record in records.reversed() {
+      if case .published(let published)? = JournalEntry.decode(record.payload) { return published }
+    }
+    return nil
+  }
+}
