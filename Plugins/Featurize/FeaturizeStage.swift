@@ -1,1 +1,148 @@
+// Configurations of one source come in; its environments (B rows) and the triangular factors of its
+// regression rows go out.
+
+import ACE
+import Configurations
+import LinearAlgebra
+import Platform
+import Regression
 import StageKit
+import Synchronization
+
+/// Evaluates the linear ACE basis on each source, once.
+public struct FeaturizeStage: SourceStage {
+  public static let description = StageDescription(
+    name: "featurize", version: 1,
+    summary: "Evaluates the linear ACE basis: environments for novelty, reduced rows for the fit.",
+    takes: [StageInput(.configurations), StageInput(.selection)], gives: [.perSource(.features)])
+
+  private let basis: BasisParameters
+  private let evaluator = SharedEvaluator()
+
+  public init(parameters: inout ParameterDecoder) throws(ParameterError) {
+    basis = try BasisParameters(&parameters)
+  }
+
+  public func process(_ source: Source, _ inputs: StageInputs, _ context: StageContext) throws -> [ArtifactDraft] {
+    let selection = try CanonicalJSON.decode(
+      FrameSelection.self, context.bytes(inputs.whole(.selection), "selection.json"))
+    let configurations = inputs.whole(.configurations)
+    let summaries = try CanonicalJSON.decode([FrameSummary].self, context.bytes(configurations, "frames.json"))
+    let specification = basis.specification(elements: context.elements)
+    let evaluator = try self.evaluator.evaluator(for: specification)
+    context.count("sources featurized", 1)
+
+    var work = SourceFeatures(evaluator: evaluator)
+    let kept = Set(selection.kept)
+    var reader = ExtendedXYZReader(
+      MemoryByteSource(try context.bytes(configurations, "configurations.extxyz")), name: source.name)
+    var frame = 0
+    while let configuration = try reader.next() {
+      defer { frame += 1 }
+      guard kept.contains(frame) else { continue }
+      try context.checkCancellation()
+      do {
+        try work.add(configuration, summaries[frame])
+      } catch let error as ACEError {
+        throw StageError("\(source.name), step \(summaries[frame].ionicStep): \(error).")
+      }
+      context.progress(Double(frame + 1) / Double(summaries.count), "\(frame + 1) frames")
+    }
+    context.count("frames featurized", work.frames.count)
+    return [try work.draft(basis: CanonicalJSON.encode(specification))]
+  }
+}
+
+/// What the frames of one source add up to.
+private struct SourceFeatures {
+  let evaluator: Evaluator
+  private let layout: ColumnLayout
+  private var factors: SourceFactorsBuilder
+  private(set) var frames: [FeatureIndex.Frame] = []
+  /// By element: B rows, and where they belong.
+  private var environments: [[Double]]
+  private var sites: [[Int32]]
+  private let workspace = Workspace()
+
+  init(evaluator: Evaluator) {
+    self.evaluator = evaluator
+    let count = evaluator.basis.elements.count
+    layout = ColumnLayout(basis: evaluator.basis.columnCount, elements: count)
+    factors = SourceFactorsBuilder(layout: layout)
+    environments = Array(repeating: [], count: count)
+    sites = Array(repeating: [], count: count)
+  }
+
+  mutating func add(_ configuration: Configuration, _ summary: FrameSummary) throws {
+    let basis = evaluator.basis
+    let block = blockIndex(unit: summary.unit, blocks: FeatureIndex.blocks)
+    let group = summary.group ?? ""
+    let position = Int32(frames.count)
+    frames.append(
+      FeatureIndex.Frame(
+        frame: summary.frame, ionicStep: summary.ionicStep, atoms: configuration.count, group: group, block: block))
+    for projections in try evaluator.projections(of: configuration, workspace: workspace) {
+      environments[projections.element] += projections.values.storage
+      for atom in projections.atoms { sites[projections.element] += [position, Int32(atom)] }
+    }
+    let rows = try evaluator.designRows(of: configuration, workspace: workspace)
+    var composition = [Int](repeating: 0, count: basis.elements.count)
+    for element in configuration.species { composition[basis.index(of: element)!] += 1 }
+    func key(_ kind: RowKind) -> RowKey { RowKey(block: block, group: group, kind: kind) }
+    if let energy = configuration.labels.energy {
+      try factors.append(
+        layout.energyRow(basisSums: rows.energy, composition: composition, energy: energy), key: key(.energy),
+        atoms: configuration.count)
+    }
+    if let forces = configuration.labels.forces {
+      try factors.append(
+        layout.forceRows(basis: rows.forces, forces: forces.flatMap { [$0.x, $0.y, $0.z] }), key: key(.force),
+        atoms: configuration.count)
+    }
+    if let stress = configuration.labels.stress, let cell = configuration.cell {
+      let voigt = [
+        stress.x.x, stress.y.y, stress.z.z, (stress.y.z + stress.z.y) / 2, (stress.x.z + stress.z.x) / 2,
+        (stress.x.y + stress.y.x) / 2,
+      ]
+      try factors.append(
+        layout.stressRows(basis: rows.virial, stress: voigt, volume: cell.volume, atoms: configuration.count),
+        key: key(.stress), atoms: configuration.count)
+    }
+  }
+
+  consuming func draft(basis: [UInt8]) throws -> ArtifactDraft {
+    var draft = ArtifactDraft(.features)
+    var held: [FeatureIndex.Environments] = []
+    for (index, element) in evaluator.basis.elements.enumerated() {
+      let functions = evaluator.basis.columns(ofElement: index).count
+      let rows = sites[index].count / 2
+      guard rows > 0 else { continue }
+      held.append(FeatureIndex.Environments(element: element.symbol, rows: rows, functions: functions))
+      draft.add(
+        FeatureIndex.environmentsPart(element.symbol),
+        Matrix(rows: rows, columns: functions, storage: environments[index]).numPyBytes)
+      draft.add(
+        FeatureIndex.sitesPart(element.symbol), NumPyArray(shape: [rows, 2], values: sites[index]).encoded)
+    }
+    draft.add(
+      "index.json", try CanonicalJSON.encode(FeatureIndex(frames: frames, environments: held, basis: Digest(of: basis))))
+    draft.add("basis.json", basis)
+    draft.add("factors.npz", StoredZip.encode(factors.finish().encoded()))
+    return draft
+  }
+}
+
+/// The basis is made once for all sources: finding the independent couplings takes longer than
+/// evaluating a small source.
+private final class SharedEvaluator: Sendable {
+  private let state = Mutex<(specification: BasisSpecification, evaluator: Evaluator)?>(nil)
+
+  func evaluator(for specification: BasisSpecification) throws -> Evaluator {
+    try state.withLock { known in
+      if let known, known.specification == specification { return known.evaluator }
+      let evaluator = Evaluator(try Basis(specification))
+      known = (specification, evaluator)
+      return evaluator
+    }
+  }
+}

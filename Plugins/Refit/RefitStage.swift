@@ -1,1 +1,84 @@
+// Factors of all sources come in; the potential, its ensemble and its errors go out.
+
+import ACE
+import Configurations
+import LinearAlgebra
+import Platform
+import Regression
 import StageKit
+
+/// Solves the weighted least-squares problem of all sources from their merged factors.
+public struct RefitStage: FoldStage {
+  public static let description = StageDescription(
+    name: "refit", version: 1,
+    summary: "Fits the potential and its ensemble by merging factors; measures train and held-out errors.",
+    takes: [StageInput(.features), StageInput(.configurations)], gives: [.whole(.potential)])
+
+  let options: FitOptions
+
+  public init(parameters: inout ParameterDecoder) throws(ParameterError) {
+    options = try FitOptions(&parameters)
+  }
+
+  public func process(_ inputs: StageInputs, _ context: StageContext) throws -> FoldResult {
+    let problem = try FitProblem(inputs.collection(.features), context, options)
+    let model = try problem.fit(.all)
+    // Held-out errors are those of a fit that never saw the held-out blocks; the potential then
+    // learns from everything.
+    let test = problem.heldOut.isEmpty ? model : try problem.fit(.training)
+    let ensemble = try problem.ensemble(of: model)
+    let errors = try ErrorMeasurement(problem: problem, model: test, options: options)
+      .measure(inputs.collection(.configurations), context)
+    let potential = try Potential(
+      basis: problem.evaluator.basis, columns: model.coefficients, referenceEnergies: model.referenceEnergies,
+      metadata: ["made_by": "sluice", "project": context.project])
+
+    var draft = ArtifactDraft(.potential)
+    draft.add("potential.yaml", potential.yaml)
+    if let ensemble {
+      draft.add(
+        "ensemble.npz",
+        StoredZip.encode([
+          ("coefficients.npy", ensemble.coefficients.numPyBytes),
+          ("referenceEnergies.npy", ensemble.referenceEnergies.numPyBytes),
+        ]))
+    }
+    draft.add("basis.json", problem.basisJSON)
+    draft.add("fit.json", try CanonicalJSON.encode(summary(problem, model, ensemble, errors)))
+    var result = FoldResult(wholes: [draft])
+    for note in model.notes + (ensemble?.notes ?? []) {
+      result.diagnostics.append(Diagnostic(.note, code: "fit", cause: note))
+    }
+    return result
+  }
+
+  private func summary(
+    _ problem: FitProblem, _ model: Fit, _ ensemble: Ensemble?, _ errors: ErrorMeasurement.Result
+  ) -> FitSummary {
+    let basis = problem.evaluator.basis
+    let specification = problem.specification
+    let elements = basis.elements.map(\.symbol)
+    var summary = FitSummary(
+      basis: "linear ACE, \(specification.radial.name), cutoff \(specification.cutoff) Å, ranks 1–\(specification.order)",
+      elements: elements, functions: elements.indices.map { basis.columns(ofElement: $0).count })
+    summary.sources = problem.indices.count
+    summary.configurations = problem.indices.reduce(0) { $0 + $1.index.frames.count }
+    summary.rows = model.rows
+    summary.regularisation = model.lambda
+    summary.regularisationMethod = options.regularisationWords
+    summary.conditionNumber = model.conditionNumber
+    summary.effectiveRank = model.effectiveRank
+    summary.effectiveDegreesOfFreedom = model.effectiveDegreesOfFreedom
+    summary.referenceEnergies = model.referenceEnergies
+    summary.referenceEnergyMethod = options.referenceWords(elements)
+    summary.ensembleMembers = ensemble?.count ?? 0
+    summary.ensembleMethod = ensemble == nil ? "none" : options.ensembleMethod
+    summary.heldOutBlocks = problem.heldOut.count
+    summary.blocks = problem.blocks.count
+    summary.weights = options.weightWords
+    summary.errors = errors.lines
+    summary.notes = model.notes + (ensemble?.notes ?? []) + errors.notes
+    summary.parity = errors.parity
+    return summary
+  }
+}

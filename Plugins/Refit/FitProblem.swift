@@ -1,0 +1,152 @@
+import ACE
+import Configurations
+import LinearAlgebra
+import Platform
+import Regression
+import StageKit
+
+/// A block of a source: the grain of held-out sets and bootstraps.
+struct BlockName: Hashable, Comparable, Sendable {
+  let source: Digest
+  let block: Int
+
+  static func < (a: BlockName, b: BlockName) -> Bool { (a.source, a.block) < (b.source, b.block) }
+
+  /// A pseudo-random order that depends on content alone.
+  fileprivate var lot: Digest { Digest(of: "held out \(source) \(block)") }
+}
+
+/// All sources' factors as one regression problem.
+struct FitProblem: Sendable {
+  /// Which blocks a fit learns from.
+  enum Data { case all, training }
+
+  let options: FitOptions
+  let specification: BasisSpecification
+  let basisJSON: [UInt8]
+  let evaluator: Evaluator
+  let indices: [(source: Source, index: FeatureIndex)]
+  let blocks: [BlockName]
+  let heldOut: Set<BlockName>
+  private let artifacts: [Digest: Artifact]
+  private let tree: FactorTree
+  private let prior: Prior
+  private let context: StageContext
+
+  init(_ features: [SourceArtifact], _ context: StageContext, _ options: FitOptions) throws {
+    self.options = options
+    self.context = context
+    var indices: [(source: Source, index: FeatureIndex)] = []
+    for item in features {
+      let index = try CanonicalJSON.decode(FeatureIndex.self, context.bytes(item.artifact, "index.json"))
+      if !index.frames.isEmpty { indices.append((item.source, index)) }
+    }
+    guard let first = indices.first, let firstFeatures = features.first(where: { $0.source == first.source }) else {
+      throw StageError(
+        "there is no configuration to learn from.", remedy: "Drop labelled runs, or see what the screen set aside.")
+    }
+    self.indices = indices
+    artifacts = Dictionary(uniqueKeysWithValues: features.map { ($0.source.digest, $0.artifact) })
+    basisJSON = try context.bytes(firstFeatures.artifact, "basis.json")
+    specification = try CanonicalJSON.decode(BasisSpecification.self, basisJSON)
+    evaluator = Evaluator(try Basis(specification))
+    let basis = evaluator.basis
+    let layout = ColumnLayout(basis: basis.columnCount, elements: basis.elements.count)
+
+    // The keys of a source's factors follow from its index and from which labels there are; they are
+    // read with the factors once and kept.
+    var sources: [TreeSource] = []
+    for (source, _) in indices {
+      let artifact = artifacts[source.digest]!
+      var key = DigestBuilder()
+      key.add("factor keys")
+      key.add(artifact.part("factors.npz")!.digest)
+      let bytes = try context.memo(key.finish()) {
+        try CanonicalJSON.encode(try Self.factors(artifact, context).leaves.map(\.key))
+      }
+      sources.append(
+        TreeSource(
+          source: source.digest, content: artifact.part("factors.npz")!.digest,
+          keys: try CanonicalJSON.decode([RowKey].self, bytes)))
+    }
+    tree = try FactorTree(layout: layout, sources: sources)
+    blocks = Set(indices.flatMap { entry in entry.index.frames.map { BlockName(source: entry.source.digest, block: $0.block) } })
+      .sorted()
+    heldOut = Self.heldOut(blocks, options)
+    prior =
+      options.prior == "ridge"
+      ? .ridge
+      : .smoothness(
+        Prior.smoothness(factors: basis.columnFunctions.map { zip($0.ns, $0.ls).map { (n: $0, l: $1) } }),
+        onUnitColumns: true)
+  }
+
+  /// A fit to all blocks, or to those that are not held out.
+  func fit(_ data: Data) throws -> Fit {
+    let factor = try tree.factor(selection(data), cache: cache, threads: context.threads, load: load)
+    return try Fit(
+      factor, layout: tree.layout, references: references, prior: prior, regularisation: options.regularisation)
+  }
+
+  func ensemble(of fit: Fit) throws -> Ensemble? {
+    switch options.ensembleMethod {
+    case "bootstrap":
+      try Ensemble.bootstrap(
+        members: options.ensembleMembers, of: fit, tree: tree, selection: selection(.all), references: references,
+        cache: cache, threads: context.threads, load: load)
+    case "posterior": Ensemble.posterior(members: options.ensembleMembers, of: fit, seed: 1)
+    default: nil
+    }
+  }
+
+  private func selection(_ data: Data) -> Regression.Selection {
+    let without = data == .all ? [] : heldOut
+    return Regression.Selection(weights: options.weights) {
+      without.contains(BlockName(source: $0, block: $1)) ? 0 : 1
+    }
+  }
+
+  private var references: ReferenceEnergies {
+    ReferenceEnergies(fixed: evaluator.basis.elements.map { options.givenReferenceEnergies[$0.symbol] })
+  }
+
+  private var cache: MemoFactorCache { MemoFactorCache(context: context, columns: tree.layout.columns) }
+
+  private var load: @Sendable (Digest) throws -> SourceFactors {
+    { [artifacts, context] source in
+      context.count("sources' factors read", 1)
+      return try Self.factors(artifacts[source]!, context)
+    }
+  }
+
+  private static func factors(_ artifact: Artifact, _ context: StageContext) throws -> SourceFactors {
+    let members = try StoredZip.decode(context.bytes(artifact, "factors.npz"))
+    let byName = Dictionary(uniqueKeysWithValues: members.map { ($0.name, $0.bytes) })
+    return try SourceFactors { byName[$0] }
+  }
+
+  /// Each block with the same chance, by content; of five blocks or more at least one.
+  private static func heldOut(_ blocks: [BlockName], _ options: FitOptions) -> Set<BlockName> {
+    guard options.heldOutFraction > 0, blocks.count >= 5 else { return [] }
+    let rule = HeldOut(fraction: options.heldOutFraction, seed: options.heldOutSeed)
+    let chosen = blocks.filter { rule.contains(source: $0.source, block: $0.block) }
+    if !chosen.isEmpty && chosen.count < blocks.count { return Set(chosen) }
+    return [blocks.min { $0.lot < $1.lot }!]
+  }
+}
+
+/// Merged factors in the store: after one new source, only its path is computed.
+struct MemoFactorCache: FactorCache {
+  let context: StageContext
+  let columns: Int
+
+  func factor(for key: Digest, compute: () throws -> TriangularFactor) throws -> TriangularFactor {
+    let bytes = try context.memo(key) {
+      context.count("factors merged", 1)
+      let factor = try compute()
+      return withUnsafeBytes(of: Int64(factor.rowCount).littleEndian) { Array($0) } + factor.numPyBytes
+    }
+    let rows = bytes.withUnsafeBytes { Int64(littleEndian: $0.loadUnaligned(as: Int64.self)) }
+    return try TriangularFactor(numPyBytes: Array(bytes.dropFirst(8)), columns: columns, rowCount: Int(rows))
+  }
+}

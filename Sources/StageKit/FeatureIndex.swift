@@ -1,0 +1,55 @@
+import Platform
+
+/// What lies in a `features` artifact (its part `index.json`). Beside it, for each element X that the
+/// source holds: `environments-X.npy`, B rows of shape [rows][functions], `sites-X.npy`, int32 of shape
+/// [rows][2]: position in `frames` and atom; `factors.npz`, the triangular factors; and
+/// `basis.json`, the basis specification.
+public struct FeatureIndex: Sendable, Codable, Equatable {
+  /// One configuration that was featurized.
+  public struct Frame: Sendable, Codable, Equatable {
+    /// Index within the source's `configurations.extxyz`.
+    public var frame: Int
+    public var ionicStep: Int
+    public var atoms: Int
+    public var group: String
+    /// Set of statistically independent units that it belongs to; the grain of held-out sets and bootstraps.
+    public var block: Int
+
+    public init(frame: Int, ionicStep: Int, atoms: Int, group: String, block: Int) {
+      self.frame = frame
+      self.ionicStep = ionicStep
+      self.atoms = atoms
+      self.group = group
+      self.block = block
+    }
+  }
+
+  /// B rows of one element.
+  public struct Environments: Sendable, Codable, Equatable {
+    public var element: String
+    public var rows: Int
+    public var functions: Int
+
+    public init(element: String, rows: Int, functions: Int) {
+      self.element = element
+      self.rows = rows
+      self.functions = functions
+    }
+  }
+
+  public var frames: [Frame]
+  public var environments: [Environments]
+  /// Of the encoded basis specification: equal for features that may be mixed.
+  public var basis: Digest
+
+  public init(frames: [Frame], environments: [Environments], basis: Digest) {
+    self.frames = frames
+    self.environments = environments
+    self.basis = basis
+  }
+
+  public static func environmentsPart(_ element: String) -> String { "environments-\(element).npy" }
+  public static func sitesPart(_ element: String) -> String { "sites-\(element).npy" }
+  /// Blocks that a file of independent frames is divided into.
+  public static let blocks = 10
+}
