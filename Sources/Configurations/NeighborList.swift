@@ -38,6 +38,12 @@ public struct NeighborList: Sendable {
     /// Index of the neighbour in the configuration.
     public let index: Int32
 
+    package init(displacement: Vector3, image: SIMD3<Int32>, index: Int32) {
+      self.displacement = displacement
+      self.image = image
+      self.index = index
+    }
+
     /// Å.
     public var distance: Double { length(displacement) }
   }

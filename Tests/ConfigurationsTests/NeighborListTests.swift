@@ -58,10 +58,10 @@ private func random(_ count: Int, cell: Cell?, spread: Double, seed: UInt64) -> 
 
   @Test(arguments: 0..<8) func matchesBruteForceInOrder(_ index: Int) throws {
     let (name, cell) = Self.cells[index]
-    for (count, cutoff) in [(1, 4.0), (7, 4.0), (12, 2.5), (30, 3.3)] {
+    for (count, cutoff) in [(1, 4.0), (5, 4.0), (9, 2.5)] {
       let c = random(count, cell: cell, spread: 6, seed: UInt64(index * 100 + count))
       let list = try NeighborList(c, cutoff: cutoff)
-      let expected = bruteForce(c, cutoff: cutoff, range: 12)
+      let expected = bruteForce(c, cutoff: cutoff, range: 8)
       for atom in 0..<count {
         #expect(Array(list[atom]).count == expected[atom].count, "\(name), \(count) atoms, atom \(atom)")
         #expect(Array(list[atom]) == expected[atom], "\(name), \(count) atoms, atom \(atom)")
@@ -95,7 +95,7 @@ private func random(_ count: Int, cell: Cell?, spread: Double, seed: UInt64) -> 
     // Minimum over nearest images of wrapped fractional differences, valid for this wide cell.
     let inverse = cell.vectors.inverse!
     var total = 0
-    for i in stride(from: 0, to: 1500, by: 50) {
+    for i in stride(from: 0, to: 1500, by: 150) {
       var count = 0
       for j in 0..<1500 where j != i {
         var s = (c.positions[j] - c.positions[i]) * inverse
@@ -112,7 +112,7 @@ private func random(_ count: Int, cell: Cell?, spread: Double, seed: UInt64) -> 
       #expect(list[i].count == count)
       total += count
     }
-    #expect(total > 100)
+    #expect(total > 20)
   }
 
   @Test func refusesWhatCannotBeMeant() {
@@ -135,7 +135,7 @@ private func random(_ count: Int, cell: Cell?, spread: Double, seed: UInt64) -> 
     #expect(throws: NeighborListError.positionNotFinite(atom: 0)) { try list([[1e300, 0, 0]], nil) }
     #expect(throws: NeighborListError.self) { try list([.zero], nil, cutoff: 0) }
     #expect(throws: NeighborListError.self) { try list([.zero], nil, cutoff: .infinity) }
-    let pile = [Vector3](repeating: .zero, count: 60_000)
+    let pile = [Vector3](repeating: .zero, count: 51_000)
     #expect(throws: NeighborListError.tooManyNeighbors(atom: 0, limit: 50_000)) { try list(pile, nil) }
   }
 
