@@ -1,3 +1,142 @@
-// The hot loops of ACE, in C so that the processor's vector unit is chosen at run time.
+// The hot loops of linear ACE. Plain C with explicit eight-lane vectors; each entry point is compiled
+// for baseline x86-64, v3 (AVX2, FMA) and v4 (AVX-512) and chosen at run time.
+//
+// Two layouts are used. While neighbours of one atom are processed, the lanes are eight neighbours
+// (arrays padded to a multiple of 8). While products of one-particle sums are formed, the lanes are
+// eight atoms of one element ("block"): node component k of atom `lane` is nodes[8 * k + lane].
+// All buffers of doubles are aligned to 64 bytes.
 #pragma once
 #include <stdint.h>
+
+#define SLUICE_ACE_MAX_L 10
+
+// Radial functions of one bond. `constants`: for SBessel, three per function: prefactor of f_n,
+// sqrt(e_n / d_{n-1}), 1 / sqrt(d_n).
+struct sluice_ace_radial {
+  int32_t kind;  // 0 SBessel, 1 ChebExpCos, 2 ChebPow, 3 ChebLinear
+  int32_t count;
+  double cutoff, lambda, shell;
+  double inner_cutoff, inner_width;  // functions fade inside; inner_cutoff 0 for none
+  const double *constants;
+};
+
+// Values and derivatives g[k * stride + j], dg[...], k < count, of `atoms` distances; entries from
+// `atoms` up to `padded` (a multiple of 8) are set to zero. r is read up to `padded`.
+void sluice_ace_radial_functions(const struct sluice_ace_radial *radial, const double *r, int32_t atoms,
+                       int32_t padded, int32_t stride, double *g, double *dg);
+
+// rows[i] = sum_k mixing[i * count + k] * g[k], for `rows` functions; g and out may share a buffer.
+void sluice_ace_mix(const double *mixing, int32_t rows, int32_t count, int32_t padded, int32_t stride,
+                    const double *g, double *out);
+
+// How the one-particle sums of one neighbour element are laid out: component (l, m, n) is
+// bases[l] + (m + l) * counts[l] + n with radial function row rows[l] + n; the rank-1 sums are
+// first_base + n with row n.
+struct sluice_ace_channel {
+  int32_t lmax;  // -1 where there are only rank-1 sums
+  int32_t first_count, first_base;
+  int32_t counts[SLUICE_ACE_MAX_L + 1], rows[SLUICE_ACE_MAX_L + 1], bases[SLUICE_ACE_MAX_L + 1];
+};
+
+// Recursion constants of normalised associated Legendre functions, index l * 11 + m.
+struct sluice_ace_harmonics {
+  double diagonal[SLUICE_ACE_MAX_L + 1];
+  double a[(SLUICE_ACE_MAX_L + 1) * (SLUICE_ACE_MAX_L + 1)];
+  double ab[(SLUICE_ACE_MAX_L + 1) * (SLUICE_ACE_MAX_L + 1)];
+};
+
+// Neighbours of one atom and one element: unit vectors, 1/r and radial functions, `padded` long.
+struct sluice_ace_neighbors {
+  const double *x, *y, *z, *inverse;
+  const double *g, *dg;  // [row * stride + j]
+  int32_t padded, stride;
+};
+
+// sums[8 * component + lane] += contributions of neighbours (lanes are partial sums).
+void sluice_ace_accumulate(const struct sluice_ace_channel *channel,
+                           const struct sluice_ace_harmonics *harmonics,
+                           const struct sluice_ace_neighbors *neighbors, double *sums);
+
+// Adds the eight partial sums of each component into nodes[8 * place[component] + lane] and clears them.
+void sluice_ace_reduce(double *sums, int32_t components, const int32_t *place, int32_t lane, double *nodes);
+
+// Derivative of sum_c adjoint[c] * A_c with respect to each neighbour's displacement: fx, fy, fz.
+void sluice_ace_contract(const struct sluice_ace_channel *channel,
+                         const struct sluice_ace_harmonics *harmonics,
+                         const struct sluice_ace_neighbors *neighbors, const double *adjoint, double *fx,
+                         double *fy, double *fz);
+
+// out = sum over entries c * x[i] * y[j]: one coupling of two nodes to a third.
+struct sluice_ace_op {
+  int32_t out, x, y, table, table_x, table_y;
+};
+
+struct sluice_ace_tables {
+  const int32_t *starts;  // first row of each table; one more than tables
+  const int32_t *rows;    // first entry of each row; one more than rows
+  const int32_t *pairs;   // i | j << 16
+  const double *values;
+};
+
+// One basis function: scale * sum_k node x[k] node y[k], or the single node x where y < 0.
+struct sluice_ace_function {
+  int32_t x, y, count, unused;
+  double scale;
+};
+
+void sluice_ace_forward(const struct sluice_ace_op *ops, int32_t count,
+                        const struct sluice_ace_tables *tables, double *nodes);
+
+// values[8 * f + lane]
+void sluice_ace_values(const struct sluice_ace_function *functions, int32_t count, const double *nodes,
+                       double *values);
+
+// densities[8 * p + lane] = sum_f coefficients[f * count_p + p] * values[8 * f + lane]
+void sluice_ace_densities(const double *values, int32_t functions, const double *coefficients,
+                          int32_t densities, double *out);
+
+// adjoint[node] of sum_f weight_f B_f with weight_f = sum_p slopes[8 p + lane] coefficients[f * densities + p].
+// `adjoint` has `components` * 8 entries and is overwritten.
+void sluice_ace_backward(const struct sluice_ace_op *ops, int32_t op_count,
+                         const struct sluice_ace_tables *tables,
+                         const struct sluice_ace_function *functions, int32_t function_count,
+                         const double *nodes, int32_t components, const double *coefficients,
+                         int32_t densities, const double *slopes, double *adjoint);
+
+// A part of the gradient of a function: d B / d A[leaf + k] has the term scale * node[node + k].
+struct sluice_ace_term {
+  int32_t node, leaf, count, unused;
+  double scale;
+};
+
+// adjoints[(leaf * members + m) * 8 + lane] = sum_f coefficients[f * members + m] dB_f/dA_leaf.
+void sluice_ace_member_adjoints(const struct sluice_ace_term *terms, const int32_t *starts,
+                                int32_t function_count, const double *nodes, int32_t leaves,
+                                const double *coefficients, int32_t members, double *adjoints);
+
+// Gradients of the one-particle sums of one atom, as columns of a panel matrix: column c of
+// component row k is panel[((c / 32) * leaves + k) * 32 + c % 32]. Neighbour j of this call writes
+// -dA/dr into columns first + j, width + first + j, 2 width + first + j (x, y, z; multiples of 8).
+// place[component] is the row.
+void sluice_ace_gradients(const struct sluice_ace_channel *channel,
+                          const struct sluice_ace_harmonics *harmonics,
+                          const struct sluice_ace_neighbors *neighbors, int32_t first, int32_t width,
+                          const int32_t *place, int32_t leaves, double *panel);
+
+// Completes a panel: the strain derivatives, sum over neighbours of r (x) dA/dr, in columns
+// 3 out_width + 0...5 (xx yy zz yz xz xy) and the centre's own gradient in 3 out_width + 8...10, signs
+// as for neighbours. rx, ry, rz: displacements, `width` long. Where slot is not null, columns of
+// neighbours are added into slot[j] of `out` (cleared by the caller; negative: dropped), else
+// panel == out.
+void sluice_ace_complete(const double *panel, int32_t width, const double *rx, const double *ry,
+                         const double *rz, const int32_t *slot, int32_t leaves, double *out,
+                         int32_t out_width);
+
+// out[row_of_column[c] * stride + f] += sum over terms of f: scale * values[node + k] * panel(leaf + k, c).
+// Columns with a negative row are skipped. `columns` is a multiple of 32.
+void sluice_ace_design(const struct sluice_ace_term *terms, const int32_t *starts, int32_t function_count,
+                       const double *values, const double *panel, int32_t leaves, int32_t columns,
+                       const int32_t *row_of_column, double *out, int64_t stride);
+
+// Copies lane `lane` of `count` node components into a contiguous array.
+void sluice_ace_lane(const double *nodes, int32_t count, int32_t lane, double *out);

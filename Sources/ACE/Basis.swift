@@ -1,0 +1,104 @@
+import Configurations
+
+/// A resolved ACE basis: bonds and, per element, functions in evaluator order. That order is the
+/// column order of projections, design rows, coefficients and active sets.
+public struct Basis: Sendable, Equatable {
+  /// Sorted by symbol; every element index refers to this list.
+  public let elements: [Element]
+  /// `bonds[i][j]`: centre element i, neighbour element j.
+  public let bonds: [[Bond]]
+  /// Per centre element, in evaluator order.
+  public let functions: [[BasisFunction]]
+  /// Bin width of the radial splines with which LAMMPS tabulates; written to files, not used here.
+  public var splineBinWidth: Double
+
+  /// Brings functions into evaluator order; throws where a function does not fit its bonds.
+  public init(
+    elements: [Element], bonds: [[Bond]], functions: [[BasisFunction]], splineBinWidth: Double = 0.001
+  ) throws(ACEError) {
+    self.elements = elements
+    self.bonds = bonds
+    self.functions = functions.map { list in EvaluatorOrder.sorted(list).map { list[$0] } }
+    self.splineBinWidth = splineBinWidth
+    try validate()
+  }
+
+  /// Number of columns: all functions of all elements.
+  public var columnCount: Int { functions.reduce(0) { $0 + $1.count } }
+
+  /// The columns of an element's functions: blocks in the order of `elements`.
+  public func columns(ofElement index: Int) -> Range<Int> {
+    let start = functions[..<index].reduce(0) { $0 + $1.count }
+    return start..<start + functions[index].count
+  }
+
+  /// All functions in column order.
+  public var columnFunctions: [BasisFunction] { functions.flatMap { $0 } }
+
+  public func index(of element: Element) -> Int? { elements.firstIndex(of: element) }
+
+  /// The largest cutoff of any bond, Å.
+  public var cutoff: Double { bonds.joined().map(\.cutoff).max() ?? 0 }
+
+  private func validate() throws(ACEError) {
+    let count = elements.count
+    guard count > 0, elements == BasisSpecification.ordered(elements) else {
+      throw .mismatch("elements must be given once each, sorted by symbol")
+    }
+    guard functions.count == count, bonds.count == count, bonds.allSatisfy({ $0.count == count }) else {
+      throw .mismatch("a basis needs the functions of every element and a bond of every pair")
+    }
+    for (i, row) in bonds.enumerated() {
+      for (j, bond) in row.enumerated() {
+        let name = "\(elements[i])-\(elements[j])"
+        guard bond.cutoff > 0, bond.cutoff <= 100, (1...200).contains(bond.functionCount),
+          (0...200).contains(bond.radialLimit), (0...10).contains(bond.angularLimit)
+        else { throw .mismatch("bond \(name) has a cutoff or limits out of range") }
+        if let mixing = bond.mixing {
+          guard mixing.count == bond.radialLimit * (bond.angularLimit + 1) * bond.functionCount else {
+            throw .mismatch("bond \(name): radcoefficients must have shape [nradmax][lmax + 1][nradbase]")
+          }
+        } else if bond.radialLimit > bond.functionCount {
+          throw .mismatch("bond \(name) has more mixed radial functions than radial functions")
+        }
+      }
+    }
+    for (centre, list) in functions.enumerated() {
+      for f in list { try validate(f, centre: centre) }
+    }
+  }
+
+  private func validate(_ f: BasisFunction, centre: Int) throws(ACEError) {
+    let name = "function n \(f.ns), l \(f.ls) of \(elements[centre])"
+    guard f.centre == centre, (1...6).contains(f.rank) else {
+      throw .mismatch("\(name): rank must lie in 1...6")
+    }
+    for t in 0..<f.rank {
+      guard elements.indices.contains(f.neighbors[t]) else {
+        throw .mismatch("\(name): unknown neighbour element")
+      }
+      let bond = bonds[centre][f.neighbors[t]]
+      let nLimit = f.rank == 1 ? bond.functionCount : bond.radialLimit
+      guard f.ns[t] >= 1, f.ns[t] <= nLimit, f.ls[t] >= 0, f.ls[t] <= bond.angularLimit || f.rank == 1
+      else { throw .mismatch("\(name): n or l beyond the limits of its bond") }
+    }
+    guard f.rank > 1 || f.ls == [0], f.ls.reduce(0, +) % 2 == 0,
+      CouplingTree(rank: f.rank).isAdmissible(f.ls, f.couplings)
+    else { throw .mismatch("\(name): the couplings \(f.couplings) are not possible") }
+  }
+}
+
+extension CouplingTree {
+  /// Whether the triangle rules allow these intermediates.
+  func isAdmissible(_ ls: [Int], _ intermediates: [Int]) -> Bool {
+    guard intermediates.count == max(steps.count - 1, 0) else { return false }
+    var momenta = ls
+    for (s, step) in steps.enumerated() {
+      let L = s < intermediates.count ? intermediates[s] : 0
+      let (l, r) = (momenta[step.left], momenta[step.right])
+      guard L >= abs(l - r), L <= l + r else { return false }
+      momenta.append(L)
+    }
+    return true
+  }
+}

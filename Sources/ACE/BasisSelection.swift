@@ -1,0 +1,160 @@
+import Configurations
+
+extension Basis {
+  /// The basis that a specification means: candidates of each block of elements by power order
+  /// (rank + sum n + sum l), linearly independent, and free of functions whose evaluator order could
+  /// differ between programs (FORMATS sections 2 and 3.4).
+  public init(_ specification: BasisSpecification) throws(ACEError) {
+    try specification.validate()
+    let elements = specification.elements
+    let blocks = ElementBlock.all(elementCount: elements.count, order: specification.order)
+    var couplings = IndependentCouplings()
+    var functions = [[BasisFunction]](repeating: [], count: elements.count)
+    for block in blocks {
+      let limits = specification.limits(forElements: block.elements.count)
+      let wanted = specification.functionsPerElement.map { $0 * elements.count / blocks.count }
+      functions[block.centre] += try block.functions(
+        limits: limits, wanted: wanted, couplings: &couplings)
+    }
+    let bonds = elements.indices.map { i in
+      elements.indices.map { j in Self.bond(specification, functions, i, j) }
+    }
+    try self.init(elements: elements, bonds: bonds, functions: functions)
+  }
+
+  /// A bond wide enough for every function that uses it in either direction: files demand A-B = B-A.
+  private static func bond(
+    _ specification: BasisSpecification, _ functions: [[BasisFunction]], _ i: Int, _ j: Int
+  ) -> Bond {
+    var (count, radial, angular) = (1, 1, 0)
+    for (centre, neighbor) in [(i, j), (j, i)] {
+      for f in functions[centre] {
+        for t in 0..<f.rank where f.neighbors[t] == neighbor {
+          count = max(count, f.ns[t])
+          if f.rank > 1 { radial = max(radial, f.ns[t]) }
+          angular = max(angular, f.ls[t])
+        }
+      }
+    }
+    return Bond(
+      radial: specification.radial, cutoff: specification.cutoff, functionCount: max(count, radial),
+      radialLimit: radial, angularLimit: angular)
+  }
+}
+
+/// A centre and the set of elements (centre included) that its functions must involve.
+struct ElementBlock {
+  let centre: Int
+  /// Ascending.
+  let elements: [Int]
+
+  /// All blocks; a function of rank r involves at most r neighbour elements.
+  static func all(elementCount: Int, order: Int) -> [ElementBlock] {
+    var subsets: [[Int]] = [[]]
+    for element in 0..<elementCount { subsets += subsets.map { $0 + [element] } }
+    subsets = subsets.filter { !$0.isEmpty && $0.count <= order + 1 }
+    subsets.sort { $0.count != $1.count ? $0.count < $1.count : $0.lexicographicallyPrecedes($1) }
+    return subsets.flatMap { set in set.map { ElementBlock(centre: $0, elements: set) } }
+  }
+
+  /// Refuses to list more functions than anybody could fit.
+  static let largest = 50_000
+
+  func functions(
+    limits: BasisSpecification.Limits, wanted: Int?, couplings: inout IndependentCouplings
+  ) throws(ACEError) -> [BasisFunction] {
+    var chosen: [BasisFunction] = []
+    let ranks = 1...limits.radial.count
+    let highest = ranks.map { $0 * (1 + limits.radial[$0 - 1] + limits.angular[$0 - 1]) }.max()!
+    for power in 2...highest {
+      if let wanted, chosen.count >= wanted { break }
+      for rank in ranks where power >= 2 * rank {
+        for species in speciesMultisets(rank: rank) {
+          for ns in radialIndices(species, limit: limits.radial[rank - 1], sum: power - 2 * rank) {
+            let rest = power - rank - ns.reduce(0, +)
+            append(species, ns, rest, limits.angular[rank - 1], &couplings, &chosen)
+          }
+        }
+        if chosen.count > Self.largest {
+          throw .invalidSpecification(
+            "the limits allow more than \(Self.largest) functions; give a number of functions")
+        }
+      }
+    }
+    return wanted.map { Array(chosen.prefix($0)) } ?? chosen
+  }
+
+  /// Adds the functions with these radial indices whose l sum to `sum`.
+  private func append(
+    _ species: [Int], _ ns: [Int], _ sum: Int, _ limit: Int,
+    _ couplings: inout IndependentCouplings, _ chosen: inout [BasisFunction]
+  ) {
+    guard sum % 2 == 0 else { return }
+    let runs = BasisFunction.runs(species, ns)
+    for ls in compositions(count: ns.count, limit: limit, sum: sum, ascendingIn: runs) {
+      let independent = couplings.intermediates(ls: ls, runs: runs)
+      for intermediate in EvaluatorOrder.unambiguous(ls: ls, couplings: independent) {
+        chosen.append(
+          BasisFunction(centre: centre, neighbors: species, ns: ns, ls: ls, couplings: intermediate))
+      }
+    }
+  }
+
+  /// Ascending species lists that together with the centre involve exactly the block's elements.
+  private func speciesMultisets(rank: Int) -> [[Int]] {
+    var lists: [[Int]] = [[]]
+    for _ in 0..<rank {
+      lists = lists.flatMap { list in elements.filter { $0 >= list.last ?? 0 }.map { list + [$0] } }
+    }
+    return lists.filter { list in elements.allSatisfy { $0 == centre || list.contains($0) } }
+  }
+
+  /// n-vectors not decreasing within a species, with sum of (n - 1) at most `sum`.
+  private func radialIndices(_ species: [Int], limit: Int, sum: Int) -> [[Int]] {
+    var found: [[Int]] = []
+    var ns: [Int] = []
+    func descend(_ left: Int) {
+      let t = ns.count
+      if t == species.count {
+        found.append(ns)
+        return
+      }
+      let lowest = t > 0 && species[t] == species[t - 1] ? ns[t - 1] : 1
+      for n in lowest...max(lowest, limit) where n <= limit && n - 1 <= left {
+        ns.append(n)
+        descend(left - (n - 1))
+        ns.removeLast()
+      }
+    }
+    descend(sum)
+    return found
+  }
+
+  /// l-vectors of a given sum, not decreasing inside runs, in lexicographic order.
+  private func compositions(count: Int, limit: Int, sum: Int, ascendingIn runs: [Int]) -> [[Int]] {
+    guard sum <= count * limit else { return [] }
+    var starts = Set<Int>()
+    var start = 0
+    for run in runs {
+      starts.insert(start)
+      start += run
+    }
+    var found: [[Int]] = []
+    var ls: [Int] = []
+    func descend(_ left: Int) {
+      if ls.count == count {
+        if left == 0 { found.append(ls) }
+        return
+      }
+      let lowest = starts.contains(ls.count) ? 0 : ls[ls.count - 1]
+      guard lowest <= min(limit, left), left <= (count - ls.count) * limit else { return }
+      for l in lowest...min(limit, left) {
+        ls.append(l)
+        descend(left - l)
+        ls.removeLast()
+      }
+    }
+    descend(sum)
+    return found
+  }
+}

@@ -1,0 +1,123 @@
+import Configurations
+
+/// What a user says of a basis: elements, cutoff, radial functions and how many functions. The basis
+/// itself follows from it alone, so this is also its canonical encoding.
+public struct BasisSpecification: Sendable, Equatable, Codable {
+  /// Largest n and l by rank, index 0 for rank 1. Lists are cut or end at the order.
+  public struct Limits: Sendable, Equatable, Codable {
+    public var radial: [Int]
+    public var angular: [Int]
+
+    public init(radial: [Int], angular: [Int]) {
+      self.radial = radial
+      self.angular = angular
+    }
+
+    /// Generous up to rank 6; the number of functions is what limits.
+    public static let standard = Limits(radial: [20, 10, 6, 4, 2, 1], angular: [0, 6, 6, 4, 2, 1])
+
+    public func truncated(to order: Int) -> Limits {
+      Limits(radial: Array(radial.prefix(order)), angular: Array(angular.prefix(order)))
+    }
+  }
+
+  /// Sorted by symbol, as files index them.
+  public let elements: [Element]
+  /// Å.
+  public var cutoff: Double
+  public var radial: RadialKind
+  /// Largest rank (number of neighbour factors), 1...6.
+  public var order: Int
+  /// Limits of functions that involve 1, 2, … elements; the last holds for all further ones.
+  public var limits: [Limits]
+  /// Functions per element, chosen by rank + sum n + sum l and shared equally among blocks of
+  /// elements; nil for all that the limits allow.
+  public var functionsPerElement: Int?
+
+  public init(
+    elements: [Element], cutoff: Double, radial: RadialKind = .sBessel, order: Int = 4,
+    limits: [Limits]? = nil, functionsPerElement: Int? = nil
+  ) {
+    self.elements = Self.ordered(elements)
+    self.cutoff = cutoff
+    self.radial = radial
+    self.order = order
+    self.limits = limits ?? [Limits.standard.truncated(to: order)]
+    self.functionsPerElement = functionsPerElement
+  }
+
+  /// Each once, by symbol.
+  static func ordered(_ elements: [Element]) -> [Element] {
+    Array(Set(elements)).sorted { $0.symbol < $1.symbol }
+  }
+
+  func limits(forElements count: Int) -> Limits { limits[min(count, limits.count) - 1] }
+
+  /// Throws what is wrong with it in words that a user can act upon.
+  public func validate() throws(ACEError) {
+    func refuse(_ cause: String) throws(ACEError) { throw .invalidSpecification(cause) }
+    if elements.isEmpty { try refuse("the basis needs at least one element") }
+    if !(cutoff > 0.5 && cutoff <= 20) { try refuse("the cutoff must lie in 0.5...20 Å, not \(cutoff)") }
+    if !(1...6).contains(order) { try refuse("the order must lie in 1...6, not \(order)") }
+    if limits.isEmpty { try refuse("the basis needs limits of n and l") }
+    for limit in limits {
+      if limit.radial.count != limit.angular.count || limit.radial.count < 1 {
+        try refuse("limits of n and of l must have the same number of ranks")
+      }
+      if limit.radial.count > order {
+        try refuse("limits are given for \(limit.radial.count) ranks, the order is \(order)")
+      }
+      for n in limit.radial where !(1...40).contains(n) { try refuse("n must lie in 1...40, not \(n)") }
+      for l in limit.angular where !(0...10).contains(l) { try refuse("l must lie in 0...10, not \(l)") }
+      if limit.angular[0] != 0 { try refuse("rank 1 has l = 0 only") }
+    }
+    if let count = functionsPerElement, !(1...20_000).contains(count) {
+      try refuse("the number of functions per element must lie in 1...20000, not \(count)")
+    }
+    if case .chebLinear = radial {
+      try refuse("ChebLinear jumps at the cutoff; it can be read but not fitted")
+    }
+    switch radial {
+    case .chebExpCos(let lambda, let shell):
+      if !(lambda > 0 && lambda <= 50) { try refuse("lambda must lie in 0...50, not \(lambda)") }
+      if !(shell > 0 && shell < cutoff) { try refuse("the shell must lie between 0 and the cutoff") }
+    case .chebPow(let lambda):
+      if !(lambda >= 1 && lambda <= 50) { try refuse("lambda must lie in 1...50, not \(lambda)") }
+    case .sBessel, .chebLinear: break
+    }
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case elements, cutoff, radial, order, limits, functionsPerElement
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    let symbols = try values.decode([String].self, forKey: .elements)
+    elements = Self.ordered(
+      try symbols.map { symbol in
+        guard let element = Element(symbol: symbol) else {
+          throw DecodingError.dataCorruptedError(
+            forKey: .elements, in: values, debugDescription: "'\(symbol)' is not an element")
+        }
+        return element
+      })
+    cutoff = try values.decode(Double.self, forKey: .cutoff)
+    radial = try values.decodeIfPresent(RadialKind.self, forKey: .radial) ?? .sBessel
+    order = try values.decodeIfPresent(Int.self, forKey: .order) ?? 4
+    limits =
+      try values.decodeIfPresent([Limits].self, forKey: .limits)
+      ?? [Limits.standard.truncated(to: max(order, 1))]
+    functionsPerElement = try values.decodeIfPresent(Int.self, forKey: .functionsPerElement)
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(elements.map(\.symbol), forKey: .elements)
+    try values.encode(cutoff, forKey: .cutoff)
+    try values.encode(radial, forKey: .radial)
+    try values.encode(order, forKey: .order)
+    try values.encode(limits, forKey: .limits)
+    try values.encodeIfPresent(functionsPerElement, forKey: .functionsPerElement)
+  }
+}

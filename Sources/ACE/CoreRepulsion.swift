@@ -1,0 +1,61 @@
+import Configurations
+import Glibc
+
+/// Short-range repulsion of foreign potentials (FORMATS 3.5). Sums over all of an atom's bonds.
+struct CoreRepulsion {
+  /// Repulsion of one bond at distance r, eV, and its derivative.
+  static func pair(_ bond: Bond, _ a: Element, _ b: Element, _ r: Double) -> (Double, Double) {
+    if bond.corePrefactor == 0 || r >= bond.cutoff { return (0, 0) }
+    return bond.innerCutoffKind == .zbl ? screened(bond, a, b, r) : gaussian(bond, r)
+  }
+
+  private static func gaussian(_ bond: Bond, _ r: Double) -> (Double, Double) {
+    let lambda = abs(bond.coreExponent)
+    if lambda * r * r >= 50 { return (0, 0) }
+    let f = abs(bond.corePrefactor) * exp(-lambda * r * r) / r
+    let df = f * (-2 * lambda * r - 1 / r)
+    let k = Double.pi / bond.cutoff
+    var (value, slope) = (f * 0.5 * (1 + cos(k * r)), 0.0)
+    slope = df * 0.5 * (1 + cos(k * r)) - f * 0.5 * k * sin(k * r)
+    if bond.innerCutoffKind == .distance, bond.innerCutoff > 0 {
+      let (s, ds) = smoothStep(r, edge: bond.innerCutoff, width: bond.innerCutoffWidth)
+      (value, slope) = (value * s, slope * s + value * ds)
+    }
+    return (value, slope)
+  }
+
+  private static let coefficients = [
+    (0.18175, 3.1998), (0.50986, 0.94229), (0.28022, 0.4029), (0.02817, 0.20162),
+  ]
+
+  /// Ziegler, Biersack, Littmark: screened nuclear repulsion, switched to zero before the cutoff.
+  private static func screened(_ bond: Bond, _ a: Element, _ b: Element, _ r: Double) -> (Double, Double) {
+    let (zi, zj) = (Double(a.atomicNumber), Double(b.atomicNumber))
+    let length = 0.4685 / (pow(zi, 0.23) + pow(zj, 0.23))
+    /// phi(r/a)/r and its first two derivatives.
+    func bare(_ r: Double) -> (Double, Double, Double) {
+      var (p, d, s) = (0.0, 0.0, 0.0)
+      for (c, k) in coefficients {
+        let q = k / length
+        let e = c * exp(-q * r)
+        p += e
+        d -= q * e
+        s += q * q * e
+      }
+      return (p / r, (d - p / r) / r, (s - 2 * d / r + 2 * p / (r * r)) / r)
+    }
+    let (outer, inner) = (bond.cutoff, bond.cutoff - bond.shell)
+    let width = outer - inner
+    let (e, de, d2e) = bare(outer)
+    let A = (-3 * de + width * d2e) / (width * width)
+    let B = (2 * de - width * d2e) / (width * width * width)
+    let C = -e + width * de / 2 - width * width * d2e / 12
+    let t = max(r - inner, 0)
+    let (v, dv, _) = bare(r)
+    let scale = 14.399645351950543 / 2 * zi * zj * bond.corePrefactor
+    let value = scale * (v + A / 3 * t * t * t + B / 4 * t * t * t * t + C)
+    let slope = scale * (dv + A * t * t + B * t * t * t)
+    let (s, ds) = smoothStep(r, edge: outer, width: width)
+    return (value * s, slope * s + value * ds)
+  }
+}

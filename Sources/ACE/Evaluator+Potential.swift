@@ -1,0 +1,115 @@
+import CKernels
+import Configurations
+
+extension Evaluator {
+  /// Energy, forces and strain derivative of a potential on this basis.
+  public func evaluate(
+    _ potential: Potential, _ configuration: Configuration, workspace: Workspace = Workspace()
+  ) throws(ACEError) -> Evaluation {
+    guard potential.basis == basis else {
+      throw .mismatch("the potential was made for another basis")
+    }
+    return try evaluateUnchecked(potential, configuration, workspace)
+  }
+
+  func evaluateUnchecked(
+    _ potential: Potential, _ configuration: Configuration, _ workspace: Workspace
+  ) throws(ACEError) -> Evaluation {
+    let atoms = try AtomBlocks(configuration, basis: basis)
+    var energies = [Double](repeating: 0, count: configuration.count)
+    var totals = PairTotals(atoms: configuration.count)
+    for block in atoms.blocks {
+      let program = programs[block.element]
+      let environment = try BlockEnvironment(block, of: atoms, program: program, workspace: workspace)
+      program.multiply(environment.nodes, gradients: false)
+      let embedding = potential.embeddings[block.element]
+      let coefficients = potential.coefficients[block.element]
+      let values = self.values(program, environment, workspace)
+      var densities = [Double](repeating: 0, count: 8 * embedding.densityCount)
+      var slopes = densities
+      let buffer = workspace.lane.reserve(16 * embedding.densityCount)
+      sluice_ace_densities(
+        values, Int32(program.functionCount), coefficients, Int32(embedding.densityCount), buffer)
+      for k in densities.indices { densities[k] = buffer[k] }
+      for (lane, atom) in block.atoms.enumerated() {
+        let rho = (0..<embedding.densityCount).map { densities[8 * $0 + lane] }
+        var (energy, slope) = embedding.energy(rho)
+        if environment.hasCore(program) {
+          let core = ShortRange(
+            atom, lane, environment, program, atoms, embedding, basis, block.element)
+          core.add(ace: energy, environment, atoms, atom, &totals)
+          energy = core.weight * energy + core.energy
+          slope = slope.map { core.weight * $0 }
+        }
+        energies[atom] = energy + potential.referenceEnergies[block.element]
+        for (p, s) in slope.enumerated() { slopes[8 * p + lane] = s }
+      }
+      let padded = buffer + 8 * embedding.densityCount
+      for k in slopes.indices { padded[k] = slopes[k] }
+      let adjoints = workspace.adjoints.reserve(8 * program.forwardComponents)
+      var tables = program.tables
+      sluice_ace_backward(
+        program.ops.pointer, Int32(program.forwardOps), &tables, program.functions.pointer,
+        Int32(program.functionCount), environment.nodes, Int32(program.forwardComponents),
+        coefficients, Int32(embedding.densityCount), padded, adjoints)
+      addForces(program, environment, block, atoms, workspace, adjoints, stride: 8, offset: 0, &totals)
+    }
+    return totals.evaluation(energies, configuration)
+  }
+
+  /// Contracts adjoints of one-particle sums, adjoints[stride * component + offset + lane], with their
+  /// gradients.
+  func addForces(
+    _ program: ElementProgram, _ environment: BlockEnvironment, _ block: AtomBlocks.Block,
+    _ atoms: AtomBlocks, _ workspace: Workspace, _ adjoints: UnsafePointer<Double>, stride: Int,
+    offset: Int, _ totals: inout PairTotals
+  ) {
+    var harmonics = sluice_ace_harmonics.standard
+    let largest = environment.segments.map(\.padded).max() ?? 0
+    let pairs = workspace.pairs.reserve(3 * largest + program.largestChannel)
+    let weights = pairs + 3 * largest
+    for segment in environment.segments {
+      let place = program.places[segment.neighborElement]
+      for k in 0..<place.count {
+        weights[k] = adjoints[stride * Int(place.pointer[k]) + offset + segment.lane]
+      }
+      var neighbors = environment.neighbors(segment)
+      let (fx, fy, fz) = (pairs, pairs + largest, pairs + 2 * largest)
+      sluice_ace_contract(
+        program.channels.pointer + segment.neighborElement, &harmonics, &neighbors, weights, fx, fy,
+        fz)
+      for k in 0..<segment.count {
+        let neighbor = atoms.list.neighbors[Int(environment.sources[segment.start + k])]
+        totals.add(
+          Vector3(fx[k], fy[k], fz[k]), centre: block.atoms[segment.lane],
+          neighbor: Int(neighbor.index), displacement: neighbor.displacement)
+      }
+    }
+  }
+}
+
+/// Sums of dE/dr over pairs: forces and strain derivative.
+struct PairTotals {
+  var forces: [Vector3]
+  var strain = Matrix3.zero
+
+  init(atoms: Int) { forces = Array(repeating: .zero, count: atoms) }
+
+  /// `gradient`: derivative of the energy by the displacement neighbour - centre, eV/Å.
+  mutating func add(_ gradient: Vector3, centre: Int, neighbor: Int, displacement: Vector3) {
+    forces[centre] += gradient
+    forces[neighbor] -= gradient
+    strain.x += displacement.x * gradient
+    strain.y += displacement.y * gradient
+    strain.z += displacement.z * gradient
+  }
+
+  func evaluation(_ energies: [Double], _ configuration: Configuration) -> Evaluation {
+    let symmetric = 0.5 * (strain + strain.transpose)
+    let periodic = configuration.cell.map { $0.periodic == .all } ?? false
+    return Evaluation(
+      energy: energies.reduce(0, +), energies: energies, forces: forces,
+      strainDerivative: symmetric,
+      stress: periodic ? (1 / configuration.cell!.volume) * symmetric : nil)
+  }
+}

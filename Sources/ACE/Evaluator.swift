@@ -1,0 +1,89 @@
+import CKernels
+import Configurations
+import LinearAlgebra
+
+/// Projections of the atoms of one element.
+public struct Projections: Sendable, Equatable {
+  /// Index in `Basis.elements`.
+  public let element: Int
+  /// Indices in the configuration, ascending.
+  public let atoms: [Int]
+  /// B values, shape [atoms][functions of the element], columns in evaluator order.
+  public let values: Matrix
+}
+
+/// Rows of the linear problem for one configuration, unscaled. Shape [.. ][columns] with the basis'
+/// columns.
+public struct DesignRows: Sendable, Equatable {
+  /// Sum of B over the atoms: row of the total energy (reference energies excluded), shape [columns].
+  public let energy: [Double]
+  /// Row 3a + k is component k of the force on atom a, -d(sum of B)/dr; shape [3 atoms][columns].
+  public let forces: Matrix
+  /// d(sum of B)/d strain in the order xx yy zz yz xz xy; shape [6][columns]. Times coefficients this
+  /// is the volume times the stress (tension positive); sum over pairs of r (x) dE/dr.
+  public let virial: Matrix
+}
+
+/// What a potential says of a configuration.
+public struct Evaluation: Sendable, Equatable {
+  /// eV, reference energies included.
+  public let energy: Double
+  /// eV per atom, reference energies included.
+  public let energies: [Double]
+  /// eV/Å.
+  public let forces: [Vector3]
+  /// dE/d strain, eV; symmetric. The stress (tension positive) is this divided by the volume.
+  public let strainDerivative: Matrix3
+  /// eV/Å³, tension positive; nil where the configuration does not repeat in all directions.
+  public let stress: Matrix3?
+}
+
+/// Evaluates a basis. Immutable and shareable between threads; give each thread its own `Workspace`.
+public struct Evaluator: Sendable {
+  public let basis: Basis
+  let programs: [ElementProgram]
+
+  public init(_ basis: Basis) {
+    self.basis = basis
+    programs = basis.elements.indices.map {
+      ElementProgram(functions: basis.functions[$0], bonds: basis.bonds[$0])
+    }
+  }
+
+  /// The B values of every atom, one entry per element that occurs.
+  public func projections(
+    of configuration: Configuration, workspace: Workspace = Workspace()
+  ) throws(ACEError) -> [Projections] {
+    let atoms = try AtomBlocks(configuration, basis: basis)
+    var storage = [[Double]](repeating: [], count: basis.elements.count)
+    var members = [[Int]](repeating: [], count: basis.elements.count)
+    for block in atoms.blocks {
+      let program = programs[block.element]
+      let environment = try BlockEnvironment(block, of: atoms, program: program, workspace: workspace)
+      program.multiply(environment.nodes, gradients: false)
+      let values = self.values(program, environment, workspace)
+      for lane in block.atoms.indices {
+        for f in 0..<program.functionCount {
+          storage[block.element].append(values[8 * f + lane])
+        }
+      }
+      members[block.element] += block.atoms
+    }
+    return basis.elements.indices.filter { !members[$0].isEmpty }.map {
+      Projections(
+        element: $0, atoms: members[$0],
+        values: Matrix(
+          rows: members[$0].count, columns: basis.functions[$0].count, storage: storage[$0]))
+    }
+  }
+
+  /// Values of all functions, shape [functions][8].
+  func values(
+    _ program: ElementProgram, _ environment: BlockEnvironment, _ workspace: Workspace
+  ) -> UnsafeMutablePointer<Double> {
+    let values = workspace.values.reserve(8 * program.functionCount)
+    sluice_ace_values(
+      program.functions.pointer, Int32(program.functionCount), environment.nodes, values)
+    return values
+  }
+}

@@ -1,0 +1,184 @@
+// One-particle sums A over the neighbours of an atom, and their derivatives.
+#include "harmonics.h"
+
+INLINE void add_products(v8 *sums, const double *g, int stride, int count, const v8 *y) {
+  for (int n = 0; n < count; n++) sums[n] += *(const v8 *)(g + (long)n * stride) * *y;
+}
+
+CLONES void sluice_ace_accumulate(const struct sluice_ace_channel *ch,
+                                  const struct sluice_ace_harmonics *h,
+                                  const struct sluice_ace_neighbors *nb, double *sums) {
+  v8 *a = (v8 *)sums;
+  v8 cosines[L_COUNT], sines[L_COUNT], f[L_COUNT];
+  for (int b = 0; b < nb->padded; b += 8) {
+    const double *g = nb->g + b;
+    for (int n = 0; n < ch->first_count; n++) a[ch->first_base + n] += *(const v8 *)(g + (long)n * nb->stride);
+    if (ch->lmax < 0) continue;
+    azimuthal(ch->lmax, (const v8 *)(nb->x + b), (const v8 *)(nb->y + b), cosines, sines);
+    for (int m = 0; m <= ch->lmax; m++) {
+      legendre_values(h, ch->lmax, m, (const v8 *)(nb->z + b), f);
+      for (int l = m; l <= ch->lmax; l++) {
+        int count = ch->counts[l];
+        const double *rows = g + (long)ch->rows[l] * nb->stride;
+        v8 *base = a + ch->bases[l];
+        v8 y = f[l] * cosines[m];
+        add_products(base + (l + m) * count, rows, nb->stride, count, &y);
+        if (m == 0) continue;
+        y = f[l] * sines[m];
+        add_products(base + (l - m) * count, rows, nb->stride, count, &y);
+      }
+    }
+  }
+}
+
+CLONES void sluice_ace_reduce(double *sums, int32_t components, const int32_t *place, int32_t lane,
+                              double *nodes) {
+  for (int k = 0; k < components; k++) {
+    nodes[8 * (long)place[k] + lane] = sum8((v8 *)sums + k);
+    *((v8 *)sums + k) = (v8){0};
+  }
+}
+
+// s = sum_n w_n g_n, t = sum_n w_n g'_n
+INLINE void weigh(const double *w, const double *g, const double *dg, int stride, int count, v8 *s, v8 *t) {
+  v8 a = {0}, d = {0};
+  for (int n = 0; n < count; n++) {
+    a += w[n] * *(const v8 *)(g + (long)n * stride);
+    d += w[n] * *(const v8 *)(dg + (long)n * stride);
+  }
+  *s = a;
+  *t = d;
+}
+
+CLONES void sluice_ace_contract(const struct sluice_ace_channel *ch,
+                                const struct sluice_ace_harmonics *h,
+                                const struct sluice_ace_neighbors *nb, const double *adjoint, double *fx,
+                                double *fy, double *fz) {
+  v8 cosines[L_COUNT], sines[L_COUNT], f[L_COUNT], df[L_COUNT];
+  for (int b = 0; b < nb->padded; b += 8) {
+    v8 x = *(const v8 *)(nb->x + b), y = *(const v8 *)(nb->y + b), z = *(const v8 *)(nb->z + b);
+    const double *g = nb->g + b, *dg = nb->dg + b;
+    v8 radial = {0}, gx = {0}, gy = {0}, gz = {0};
+    for (int n = 0; n < ch->first_count; n++)
+      radial += adjoint[ch->first_base + n] * *(const v8 *)(dg + (long)n * nb->stride);
+    if (ch->lmax >= 0) azimuthal(ch->lmax, &x, &y, cosines, sines);
+    for (int m = 0; m <= ch->lmax; m++) {
+      legendre(h, ch->lmax, m, &z, f, df);
+      // Sums over l of F and F' with the weights of cos (p) and sin (q) parts.
+      v8 p = {0}, q = {0}, pz = {0}, qz = {0}, pr = {0}, qr = {0};
+      for (int l = m; l <= ch->lmax; l++) {
+        int count = ch->counts[l];
+        const double *rows = g + (long)ch->rows[l] * nb->stride, *drows = dg + (long)ch->rows[l] * nb->stride;
+        const double *w = adjoint + ch->bases[l];
+        v8 s, t;
+        weigh(w + (l + m) * count, rows, drows, nb->stride, count, &s, &t);
+        p += s * f[l];
+        pz += s * df[l];
+        pr += t * f[l];
+        if (m == 0) continue;
+        weigh(w + (l - m) * count, rows, drows, nb->stride, count, &s, &t);
+        q += s * f[l];
+        qz += s * df[l];
+        qr += t * f[l];
+      }
+      radial += pr * cosines[m] + qr * sines[m];
+      gz += pz * cosines[m] + qz * sines[m];
+      if (m == 0) continue;
+      gx += m * (p * cosines[m - 1] + q * sines[m - 1]);
+      gy += m * (q * cosines[m - 1] - p * sines[m - 1]);
+    }
+    // The recursions extend Y off the sphere; only the tangential part of their gradient counts.
+    v8 inverse = *(const v8 *)(nb->inverse + b);
+    radial -= (gx * x + gy * y + gz * z) * inverse;
+    *(v8 *)(fx + b) = x * radial + gx * inverse;
+    *(v8 *)(fy + b) = y * radial + gy * inverse;
+    *(v8 *)(fz + b) = z * radial + gz * inverse;
+  }
+}
+
+INLINE double *panel_at(double *panel, int leaves, int row, int column) {
+  return panel + ((long)(column >> 5) * leaves + row) * 32 + (column & 31);
+}
+
+// Where one vector of neighbours' gradients goes: the panel's columns x, y, z and the directions.
+struct sink {
+  double *px, *py, *pz;
+  v8 x, y, z;
+};
+
+INLINE void put(const struct sink *s, int row, const v8 *value, const v8 *slope, const v8 *tx,
+                const v8 *ty, const v8 *tz) {
+  *(v8 *)(s->px + row * 32L) = -(*slope * s->x + *value * *tx);
+  *(v8 *)(s->py + row * 32L) = -(*slope * s->y + *value * *ty);
+  *(v8 *)(s->pz + row * 32L) = -(*slope * s->z + *value * *tz);
+}
+
+INLINE void put_harmonic(const struct sink *s, const int32_t *place, const double *g, const double *dg,
+                         int stride, int count, const v8 *inverse, const v8 *y, const v8 *gx,
+                         const v8 *gy, const v8 *gz) {
+  v8 along = *gx * s->x + *gy * s->y + *gz * s->z;
+  v8 tx = (*gx - along * s->x) * *inverse, ty = (*gy - along * s->y) * *inverse,
+     tz = (*gz - along * s->z) * *inverse;
+  for (int n = 0; n < count; n++) {
+    v8 value = *(const v8 *)(g + (long)n * stride), slope = *(const v8 *)(dg + (long)n * stride) * *y;
+    put(s, place[n], &value, &slope, &tx, &ty, &tz);
+  }
+}
+
+CLONES void sluice_ace_gradients(const struct sluice_ace_channel *ch,
+                                 const struct sluice_ace_harmonics *h,
+                                 const struct sluice_ace_neighbors *nb, int32_t first, int32_t width,
+                                 const int32_t *place, int32_t leaves, double *panel) {
+  v8 cosines[L_COUNT], sines[L_COUNT], f[L_COUNT], df[L_COUNT];
+  const v8 zero = {0};
+  for (int b = 0; b < nb->padded; b += 8) {
+    struct sink s = {panel_at(panel, leaves, 0, first + b), panel_at(panel, leaves, 0, width + first + b),
+                     panel_at(panel, leaves, 0, 2 * width + first + b), *(const v8 *)(nb->x + b),
+                     *(const v8 *)(nb->y + b), *(const v8 *)(nb->z + b)};
+    v8 inverse = *(const v8 *)(nb->inverse + b);
+    const double *g = nb->g + b, *dg = nb->dg + b;
+    for (int n = 0; n < ch->first_count; n++) {
+      v8 slope = *(const v8 *)(dg + (long)n * nb->stride);
+      put(&s, place[ch->first_base + n], &zero, &slope, &zero, &zero, &zero);
+    }
+    if (ch->lmax < 0) continue;
+    azimuthal(ch->lmax, &s.x, &s.y, cosines, sines);
+    for (int m = 0; m <= ch->lmax; m++) {
+      legendre(h, ch->lmax, m, &s.z, f, df);
+      v8 cm = m ? m * cosines[m - 1] : zero, sm = m ? m * sines[m - 1] : zero;
+      for (int l = m; l <= ch->lmax; l++) {
+        int count = ch->counts[l];
+        const double *rows = g + (long)ch->rows[l] * nb->stride, *drows = dg + (long)ch->rows[l] * nb->stride;
+        const int32_t *base = place + ch->bases[l];
+        v8 y = f[l] * cosines[m], gx = f[l] * cm, gy = -(f[l] * sm), gz = df[l] * cosines[m];
+        put_harmonic(&s, base + (l + m) * count, rows, drows, nb->stride, count, &inverse, &y, &gx, &gy, &gz);
+        if (m == 0) continue;
+        y = f[l] * sines[m], gx = f[l] * sm, gy = f[l] * cm, gz = df[l] * sines[m];
+        put_harmonic(&s, base + (l - m) * count, rows, drows, nb->stride, count, &inverse, &y, &gx, &gy, &gz);
+      }
+    }
+  }
+}
+
+CLONES void sluice_ace_complete(const double *panel, int32_t width, const double *rx, const double *ry,
+                                const double *rz, const int32_t *slot, int32_t leaves, double *out,
+                                int32_t out_width) {
+  for (int row = 0; row < leaves; row++) {
+    v8 sum[9] = {{0}};
+    for (int b = 0; b < width; b += 8) {
+      v8 d[3], x = *(const v8 *)(rx + b), y = *(const v8 *)(ry + b), z = *(const v8 *)(rz + b);
+      for (int axis = 0; axis < 3; axis++) {
+        d[axis] = *(const v8 *)panel_at((double *)panel, leaves, row, axis * width + b);
+        sum[6 + axis] -= d[axis];
+        if (!slot) continue;
+        double t[8] __attribute__((aligned(64)));
+        *(v8 *)t = d[axis];
+        for (int j = 0; j < 8; j++)
+          if (slot[b + j] >= 0) *panel_at(out, leaves, row, axis * out_width + slot[b + j]) += t[j];
+      }
+      sum[0] -= x * d[0], sum[1] -= y * d[1], sum[2] -= z * d[2];
+      sum[3] -= y * d[2], sum[4] -= x * d[2], sum[5] -= x * d[1];
+    }
+    for (int k = 0; k < 9; k++) *panel_at(out, leaves, row, 3 * out_width + (k < 6 ? k : k + 2)) = sum8(&sum[k]);
+  }
+}
