@@ -86,7 +86,7 @@ public struct Selection: Sendable, Equatable {
   }
 
   /// Why a structure is not in the list.
-  public enum Reason: Sendable, Equatable {
+  public enum Reason: Sendable, Equatable, CustomStringConvertible {
     /// The grade is below the window.
     case known
     /// The grade is above the window.
@@ -100,6 +100,23 @@ public struct Selection: Sendable, Equatable {
     case noGain
     /// Good, but others were better.
     case beyondBudget
+
+    /// In words, for people.
+    public var description: String {
+      func percent(_ share: Double) -> String { "\((share * 1000).rounded() / 10) %" }
+      switch self {
+      case .known: return "its grade is below the window"
+      case .brokenGeometry:
+        return "its grade is above the window or it has rows that are not finite: broken geometry?"
+      case .gainExplained(let share, let nearest):
+        return
+          "\(percent(share)) of its gain is left after the structures above, of which \(nearest) is nearest"
+      case .nearDuplicate(let distance, let other):
+        return "near-duplicate of \(other) (distance \((distance * 1e4).rounded() / 1e4))"
+      case .noGain: return "the references leave nothing to gain"
+      case .beyondBudget: return "others were better"
+      }
+    }
   }
 
   public struct Omission: Sendable, Equatable {
