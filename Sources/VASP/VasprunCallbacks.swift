@@ -38,16 +38,16 @@ extension VasprunHandler {
     var sax = xmlSAXHandler()
     sax.initialized = UInt32(XML_SAX2_MAGIC)
     sax.startElementNs = { context, name, _, _, _, _, count, _, attributes in
-      handler(of: context).start(name!, Attributes(base: attributes, count: Int(count)))
+      handler(of: context).pointee.start(name!, Attributes(base: attributes, count: Int(count)))
     }
-    sax.endElementNs = { context, _, _, _ in handler(of: context).end() }
-    sax.characters = { context, bytes, count in handler(of: context).characters(bytes!, Int(count)) }
-    sax.cdataBlock = { context, bytes, count in handler(of: context).characters(bytes!, Int(count)) }
+    sax.endElementNs = { context, _, _, _ in handler(of: context).pointee.end() }
+    sax.characters = { context, bytes, count in handler(of: context).pointee.characters(bytes!, Int(count)) }
+    sax.cdataBlock = { context, bytes, count in handler(of: context).pointee.characters(bytes!, Int(count)) }
     sax.internalSubset = { context, _, _, _ in
-      handler(of: context).refuse("xml-doctype", "there is a document type declaration.")
+      handler(of: context).pointee.refuse("xml-doctype", "there is a document type declaration.")
     }
     sax.reference = { context, _ in
-      handler(of: context).refuse("xml-entity", "there is an entity reference.")
+      handler(of: context).pointee.refuse("xml-entity", "there is an entity reference.")
     }
     // Without this libxml2 prints its errors; they are asked for afterwards.
     sax.serror = { _, _ in }
@@ -56,6 +56,6 @@ extension VasprunHandler {
 }
 
 /// The handler behind the user data; the reader that owns it outlives the parser.
-private func handler(of context: UnsafeMutableRawPointer?) -> VasprunHandler {
-  Unmanaged<VasprunHandler>.fromOpaque(context!).takeUnretainedValue()
+private func handler(of context: UnsafeMutableRawPointer?) -> UnsafeMutablePointer<VasprunHandler> {
+  context!.assumingMemoryBound(to: VasprunHandler.self)
 }

@@ -3,9 +3,12 @@ import Configurations
 
 /// Receives libxml2's events and keeps only what a step or the settings need. Everything else
 /// (eigenvalues, densities of states, projections) passes by at the cost of a counter.
-final class VasprunHandler {
+///
+/// A struct behind a pointer, because every event of a big file goes through it and the access checks
+/// of a class would cost as much as the parser itself. The reader that owns it calls `destroy()`.
+struct VasprunHandler {
   /// An element that matters, by its name.
-  private enum Tag: UInt8 {
+  enum Tag: UInt8 {
     case modeling
     case generator
     case incar
@@ -48,7 +51,7 @@ final class VasprunHandler {
     case kpointDivisions
   }
 
-  private static let maximumDepth = 64
+  fileprivate static let maximumDepth = 64
 
   private let file: String
   var context: xmlParserCtxtPtr?
@@ -58,13 +61,13 @@ final class VasprunHandler {
   private(set) var refusal: Diagnostic?
   var steps: [IonicStep] = []
 
-  private var open: [Tag] = []
+  private var open = OpenTags()
   /// Depth inside an element that does not matter; 0 outside.
   private var skipped = 0
   private var rowsOf = Target.nothing
   private var textOf = Target.nothing
   private var capturing = false
-  private var text: [UInt8] = []
+  private var text = TextBuffer()
   private var itemName = ""
 
   // The step, or the machine-learned step outside <calculation>, being read.
@@ -72,6 +75,7 @@ final class VasprunHandler {
   private var iterations = 0
   private var basis: [Vector3] = []
   private var fractional: [Vector3] = []
+  private var forces: [Vector3] = []
   private var stress: [Vector3] = []
   private var selective: [Bool] = []
   private var blockEnergies: (free: Double?, second: Double?, zero: Double?) = (nil, nil, nil)
@@ -90,6 +94,8 @@ final class VasprunHandler {
   private var sawKPoints = false
 
   init(file: String) { self.file = file }
+
+  mutating func destroy() { text.deallocate() }
 
   // MARK: the run
 
@@ -116,7 +122,7 @@ final class VasprunHandler {
 
   /// Elements come from the POTCAR title of each type: the symbols of some versions are cut ("r" for
   /// Zr) or wrong ("X" for Xe).
-  private func resolveSpecies() {
+  private mutating func resolveSpecies() {
     let byType = types.map { element(ofTitle: $0.title) ?? Element(symbol: $0.symbol) }
     var found: [Element] = []
     for (symbol, type) in symbols {
@@ -132,7 +138,7 @@ final class VasprunHandler {
 
   // MARK: events
 
-  func start(_ name: UnsafePointer<UInt8>, _ attributes: Attributes) {
+  mutating func start(_ name: UnsafePointer<UInt8>, _ attributes: Attributes) {
     if skipped > 0 {
       skipped += 1
       if skipped + open.count > Self.maximumDepth { refuseDepth() }
@@ -144,8 +150,11 @@ final class VasprunHandler {
       return
     }
     let parent = open.last
+    if open.count == Self.maximumDepth {
+      refuseDepth()
+      return
+    }
     open.append(tag)
-    if open.count > Self.maximumDepth { refuseDepth() }
     switch tag {
     case .modeling:
       sawRoot = true
@@ -184,7 +193,7 @@ final class VasprunHandler {
     }
   }
 
-  func end() {
+  mutating func end() {
     if skipped > 0 {
       skipped -= 1
       guard skipped == 0, skippedIsOpen else { return }
@@ -196,7 +205,10 @@ final class VasprunHandler {
     case .i, .c: endText()
     case .rc: endTableRow()
     case .varray:
-      if rowsOf == .stress {
+      if rowsOf == .forces {
+        step.forces = forces
+        forces = []
+      } else if rowsOf == .stress {
         step.stress = stress.count == 3 ? Matrix3(stress[0], stress[1], stress[2]) : nil
       }
       rowsOf = .nothing
@@ -212,13 +224,13 @@ final class VasprunHandler {
     }
   }
 
-  func characters(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
+  mutating func characters(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
     if capturing && skipped == 0 {
-      text.append(contentsOf: UnsafeBufferPointer(start: bytes, count: count))
+      text.append(bytes, count)
     }
   }
 
-  func refuse(_ code: String, _ cause: String) {
+  mutating func refuse(_ code: String, _ cause: String) {
     guard refusal == nil else { return }
     refusal = Diagnostic(
       .error, code: code,
@@ -227,7 +239,7 @@ final class VasprunHandler {
     if let context { xmlStopParser(context) }
   }
 
-  private func refuseDepth() {
+  private mutating func refuseDepth() {
     refuse("xml-depth", "elements are nested deeper than \(Self.maximumDepth).")
   }
 
@@ -237,14 +249,14 @@ final class VasprunHandler {
   private var skippedIsOpen = false
 
   /// Skips what is inside the element that has just been opened.
-  private func skip() {
+  private mutating func skip() {
     skipped = 1
     skippedIsOpen = true
   }
 
   // MARK: rows of numbers
 
-  private func startRows(_ attributes: Attributes, _ parent: Tag?) {
+  private mutating func startRows(_ attributes: Attributes, _ parent: Tag?) {
     rowsOf = .nothing
     switch parent {
     case .structure, .crystal:
@@ -258,8 +270,8 @@ final class VasprunHandler {
     case .calculation, .modeling:
       if attributes.equals("name", "forces") {
         rowsOf = .forces
-        step.forces = []
-        step.forces?.reserveCapacity(species.count)
+        forces = []
+        forces.reserveCapacity(species.count)
       } else if attributes.equals("name", "stress") {
         rowsOf = .stress
         stress.removeAll(keepingCapacity: true)
@@ -271,7 +283,7 @@ final class VasprunHandler {
     if rowsOf == .nothing { skip() }
   }
 
-  private func startRow(_ attributes: Attributes) {
+  private mutating func startRow(_ attributes: Attributes) {
     if rowsOf != .nothing {
       if rowsOf != .kpointList { capture(rowsOf) }
     } else if open.contains(.parameters) {
@@ -285,13 +297,13 @@ final class VasprunHandler {
     }
   }
 
-  private func capture(_ target: Target) {
+  private mutating func capture(_ target: Target) {
     textOf = target
     capturing = target != .nothing
-    text.removeAll(keepingCapacity: true)
+    text.clear()
   }
 
-  private func endRow() {
+  private mutating func endRow() {
     if rowsOf == .kpointList {
       kPointCount += 1
       return
@@ -301,28 +313,31 @@ final class VasprunHandler {
     switch textOf {
     case .basis: basis.append(vector())
     case .positions: fractional.append(vector())
-    case .forces: step.forces?.append(vector())
+    case .forces: forces.append(vector())
     case .stress: stress.append(vector())
     case .selective:
-      for byte in text where byte == 0x54 || byte == 0x46 { selective.append(byte == 0x54) }
+      for byte in text.bytes where byte == 0x54 || byte == 0x46 { selective.append(byte == 0x54) }
     default: endText(captured: true)
     }
   }
 
   /// The three numbers of the row; NaN for a row that is not three numbers.
   private func vector() -> Vector3 {
-    text.withUnsafeBufferPointer { bytes in
-      withUnsafeTemporaryAllocation(of: Double.self, capacity: 3) { values in
-        values.initialize(repeating: .nan)
-        return DecimalScanner.row(bytes, into: values)
-          ? Vector3(values[0], values[1], values[2]) : Vector3(repeating: .nan)
-      }
+    let bytes = text.bytes
+    var at = 0
+    guard let x = DecimalScanner.next(bytes, &at), let y = DecimalScanner.next(bytes, &at),
+      let z = DecimalScanner.next(bytes, &at)
+    else { return .notANumber }
+    while at < bytes.count {
+      if bytes[at] > 0x20 { return .notANumber }
+      at += 1
     }
+    return Vector3(x, y, z)
   }
 
   // MARK: items
 
-  private func startItem(_ attributes: Attributes, _ parent: Tag?) {
+  private mutating func startItem(_ attributes: Attributes, _ parent: Tag?) {
     switch parent {
     case .energy:
       if attributes.equals("name", "e_fr_energy") {
@@ -345,7 +360,7 @@ final class VasprunHandler {
     }
   }
 
-  private func endText(captured: Bool = false) {
+  private mutating func endText(captured: Bool = false) {
     guard capturing || captured else { return }
     capturing = false
     switch textOf {
@@ -365,20 +380,15 @@ final class VasprunHandler {
   }
 
   private func number() -> Double? {
-    text.withUnsafeBufferPointer { bytes in
-      var at = 0
-      return DecimalScanner.next(bytes, &at)
-    }
+    var at = 0
+    return DecimalScanner.next(text.bytes, &at)
   }
 
   private func trimmed() -> String {
-    let words = String(decoding: text, as: UTF8.self)
-    let from = words.drop { $0.isWhitespace }
-    guard let last = from.lastIndex(where: { !$0.isWhitespace }) else { return "" }
-    return String(from[...last])
+    text.bytes.trimmedText(from: 0)
   }
 
-  private func endTableRow() {
+  private mutating func endTableRow() {
     switch rowsOf {
     case .atoms:
       symbols.append((row.first ?? "", row.count > 1 ? Int(row[1]) ?? 0 : 0))
@@ -394,7 +404,7 @@ final class VasprunHandler {
 
   // MARK: steps
 
-  private func endStructure() {
+  private mutating func endStructure() {
     if !selective.isEmpty { movable = selective }
     if insideNamedStructure {
       insideNamedStructure = false
@@ -414,18 +424,18 @@ final class VasprunHandler {
     step.positions = fractional.map { $0 * cell }
   }
 
-  private func endCalculation() {
+  private mutating func endCalculation() {
     step.converged = table.converged(after: iterations)
     closeStep()
   }
 
-  private func endMachineLearnedStep() {
+  private mutating func endMachineLearnedStep() {
     if step.machineLearned, step.positions != nil { closeStep() }
     step = IonicStep(index: stepCount)
     blockEnergies = (nil, nil, nil)
   }
 
-  private func closeStep() {
+  private mutating func closeStep() {
     let (free, second, zero) = blockEnergies
     step.freeEnergy = free
     if isMislabelled(free, second, zero) {
@@ -485,5 +495,59 @@ final class VasprunHandler {
     let count = word.utf8CodeUnitCount
     for k in 0..<count where name[k] != word.utf8Start[k] { return false }
     return name[count] == 0
+  }
+}
+
+/// The elements that are open, outermost first.
+private struct OpenTags {
+  private var tags = InlineArray<64, VasprunHandler.Tag>(repeating: .modeling)
+  private(set) var count = 0
+
+  var last: VasprunHandler.Tag? { count > 0 ? tags[count - 1] : nil }
+
+  mutating func append(_ tag: VasprunHandler.Tag) {
+    tags[count] = tag
+    count += 1
+  }
+
+  mutating func popLast() -> VasprunHandler.Tag? {
+    guard count > 0 else { return nil }
+    count -= 1
+    return tags[count]
+  }
+
+  func contains(_ tag: VasprunHandler.Tag) -> Bool {
+    for k in 0..<count where tags[k] == tag { return true }
+    return false
+  }
+}
+
+/// The text of the element being read, in one piece although it comes in several.
+private struct TextBuffer {
+  private var base: UnsafeMutablePointer<UInt8>
+  private var capacity = 256
+  private var count = 0
+
+  init() { base = .allocate(capacity: capacity) }
+
+  func deallocate() { base.deallocate() }
+
+  /// Valid until the buffer changes.
+  var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: base, count: count) }
+
+  mutating func clear() { count = 0 }
+
+  mutating func append(_ bytes: UnsafePointer<UInt8>, _ length: Int) {
+    if count + length > capacity { grow(to: count + length) }
+    (base + count).update(from: bytes, count: length)
+    count += length
+  }
+
+  private mutating func grow(to needed: Int) {
+    while capacity < needed { capacity *= 2 }
+    let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+    larger.update(from: base, count: count)
+    base.deallocate()
+    base = larger
   }
 }

@@ -9,7 +9,8 @@ import Platform
 public final class VasprunReader {
   private let source: any ByteSource
   private let name: String
-  private let handler: VasprunHandler
+  // Behind a pointer of its own, which is what libxml2 hands back with every event.
+  private let handler: UnsafeMutablePointer<VasprunHandler>
   private let context: xmlParserCtxtPtr
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
   private var atStart = true
@@ -21,34 +22,38 @@ public final class VasprunReader {
   public private(set) var diagnostics: [Diagnostic] = []
 
   /// True once the closing `</modeling>` has been read and nothing before it was broken.
-  public var isComplete: Bool { handler.sawEnd }
+  public var isComplete: Bool { handler.pointee.sawEnd }
 
   /// The settings of the run, as far as it has been read; all of them once `next()` has given nil.
-  public var settings: CalculationSettings { handler.description().settings }
+  public var settings: CalculationSettings { handler.pointee.description().settings }
 
-  package var run: RunDescription { handler.description() }
+  package var run: RunDescription { handler.pointee.description() }
 
   /// Without the settings, which are costly to put into words.
-  var lightRun: RunDescription { handler.lightDescription() }
+  var lightRun: RunDescription { handler.pointee.lightDescription() }
 
   /// `name` is what provenance and messages call the source.
   public init(_ source: any ByteSource, name: String) {
     self.source = source
     self.name = name
-    handler = VasprunHandler(file: name)
+    handler = .allocate(capacity: 1)
+    handler.initialize(to: VasprunHandler(file: name))
     var callbacks = VasprunHandler.callbacks
     guard
       let context = xmlCreatePushParserCtxt(
-        &callbacks, Unmanaged.passUnretained(handler).toOpaque(), nil, 0, nil)
+        &callbacks, handler, nil, 0, nil)
     else { preconditionFailure("libxml2 does not start") }
     self.context = context
-    handler.context = context
+    handler.pointee.context = context
     // The bytes are plain ASCII by then: what the prolog says of their encoding no longer holds.
     xmlCtxtUseOptions(context, Int32(XML_PARSE_IGNORE_ENC.rawValue | XML_PARSE_NONET.rawValue))
   }
 
   deinit {
     xmlFreeParserCtxt(context)
+    handler.pointee.destroy()
+    handler.deinitialize(count: 1)
+    handler.deallocate()
     buffer.deallocate()
   }
 
@@ -68,11 +73,11 @@ public final class VasprunReader {
   /// The next complete ionic step, whatever it holds.
   package func nextStep() throws(Diagnostic) -> IonicStep? {
     while true {
-      if delivered < handler.steps.count {
-        let step = handler.steps[delivered]
+      if delivered < handler.pointee.steps.count {
+        let step = handler.pointee.steps[delivered]
         delivered += 1
-        if delivered == handler.steps.count {
-          handler.steps.removeAll(keepingCapacity: true)
+        if delivered == handler.pointee.steps.count {
+          handler.pointee.steps.removeAll(keepingCapacity: true)
           delivered = 0
         }
         return step
@@ -102,12 +107,12 @@ public final class VasprunReader {
     replaced += makeASCII(UnsafeMutableRawBufferPointer(rebasing: buffer[start..<count]))
     let text = buffer.baseAddress!.assumingMemoryBound(to: CChar.self) + start
     let code = xmlParseChunk(context, text, Int32(count - start), count == 0 ? 1 : 0)
-    if let refusal = handler.refusal {
+    if let refusal = handler.pointee.refusal {
       isOver = true
       throw refusal
     }
     // Behind the end of the document nothing matters; before it an error ends what can be trusted.
-    if code != 0 || count == 0 || handler.sawEnd { finish(failed: code != 0, atEnd: count == 0) }
+    if code != 0 || count == 0 || handler.pointee.sawEnd { finish(failed: code != 0, atEnd: count == 0) }
   }
 
   private func finish(failed: Bool, atEnd: Bool) {
@@ -118,11 +123,11 @@ public final class VasprunReader {
           .note, code: "illegal-bytes", place: .init(file: name),
           cause: "\(replaced) bytes that XML does not allow were read as '?'."))
     }
-    if handler.sawEnd { return }
+    if handler.pointee.sawEnd { return }
     let line = Int(context.pointee.input?.pointee.line ?? 0)
     let place = Diagnostic.Place(
-      file: name, line: line > 0 ? line : nil, ionicStep: handler.stepCount)
-    if !handler.sawRoot {
+      file: name, line: line > 0 ? line : nil, ionicStep: handler.pointee.stepCount)
+    if !handler.pointee.sawRoot {
       diagnostics.append(
         Diagnostic(
           .error, code: "not-vasprun", place: place, cause: "there is no <modeling> element.",
@@ -131,14 +136,14 @@ public final class VasprunReader {
       diagnostics.append(
         Diagnostic(
           .warning, code: "truncated", place: place,
-          cause: "the file ends before </modeling>; \(handler.stepCount) complete steps were kept."))
+          cause: "the file ends before </modeling>; \(handler.pointee.stepCount) complete steps were kept."))
     } else {
       let message = xmlCtxtGetLastError(context)?.pointee.message.map { String(cString: $0) } ?? ""
       let reason = String(message.split(whereSeparator: \.isNewline).first ?? "malformed")
       diagnostics.append(
         Diagnostic(
           .warning, code: "malformed-xml", place: place,
-          cause: "the XML is broken here (\(reason)); \(handler.stepCount) complete steps were kept.")
+          cause: "the XML is broken here (\(reason)); \(handler.pointee.stepCount) complete steps were kept.")
       )
     }
   }
