@@ -42,10 +42,11 @@ public struct Runner: Sendable {
     let events = Mutex(progress)
     let report: @Sendable (RunEvent) -> Void = { event in events.withLock { $0(event) } }
     var lost: Set<Digest> = []
+    let tally = Tally()
     while true {
       do {
         return try Pass(
-          runner: self, checkCancellation: checkCancellation, report: report
+          runner: self, tally: tally, checkCancellation: checkCancellation, report: report
         ).run()
       } catch let error as LostObject {
         // What made the object runs again in the next pass; the rest is cached by then.
@@ -99,18 +100,37 @@ extension ActionRecord {
   var isTroubled: Bool { quarantine != nil || diagnostics.contains { $0.severity == .error } }
 }
 
+/// What a run did, stage by stage, over all its passes.
+final class Tally: Sendable {
+  struct Entry {
+    var ran = 0
+    var seconds = 0.0
+    var counters: [String: Int] = [:]
+  }
+
+  private let entries = Mutex<[String: Entry]>([:])
+
+  subscript(stage: String) -> Entry { entries.withLock { $0[stage] ?? Entry() } }
+
+  func update(_ stage: String, _ change: (inout Entry) -> Void) {
+    entries.withLock { change(&$0[stage, default: Entry()]) }
+  }
+}
+
 /// One attempt at a run; begun anew where an object turns out to be lost.
 final class Pass: Sendable {
   let runner: Runner
+  let tally: Tally
   let checkCancellation: @Sendable () throws -> Void
   let report: @Sendable (RunEvent) -> Void
   let finder: ActionFinder
 
   init(
-    runner: Runner, checkCancellation: @escaping @Sendable () throws -> Void,
+    runner: Runner, tally: Tally, checkCancellation: @escaping @Sendable () throws -> Void,
     report: @escaping @Sendable (RunEvent) -> Void
   ) {
     self.runner = runner
+    self.tally = tally
     self.checkCancellation = checkCancellation
     self.report = report
     finder = ActionFinder(plan: runner.plan, store: runner.store, threads: runner.threads)
@@ -185,16 +205,21 @@ final class Pass: Sendable {
     state.unsettled += outcome.unsettledUnits
     let keys = StageKeys(stage: stage, key: finder.stageKey(stage), actions: done, inputs, outputs)
     state.keys[stage.id] = keys
+    tally.update(stage.id) {
+      $0.seconds += Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
+    }
+    let did = tally[stage.id]
     let record = StageRecord(
       id: stage.id, use: stage.description.name, version: stage.description.version,
       key: keys.digest,
       parameters: Dictionary(uniqueKeysWithValues: stage.parameters.map { ($0.name, $0.readable) }),
-      ran: missing.count, cached: actions.count - missing.count,
-      seconds: Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9,
-      sources: SourceChange(from: [], to: []), counters: work.counters,
+      ran: did.ran, cached: max(0, actions.count - did.ran), seconds: did.seconds,
+      sources: SourceChange(from: [], to: []), counters: did.counters,
       diagnostics: outcome.diagnostics)
     state.stages.append(record)
-    report(.stageFinished(record))
+    report(
+      .stageFinished(
+        stage: stage.id, ran: record.ran, cached: record.cached, seconds: record.seconds))
   }
 
   /// Runs actions through the executor; the first failure stops the handing out of further ones.
@@ -210,6 +235,7 @@ final class Pass: Sendable {
       do {
         try checkCancellation()
         let result = try work.perform(actions[index], threads: threads)
+        tally.update(work.stage.id) { $0.ran += 1 }
         let count = done.withLock {
           $0 += 1
           return $0

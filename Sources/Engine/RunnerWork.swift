@@ -16,15 +16,12 @@ final class StageWork: Sendable {
   let stage: PlannedStage
   private let pass: Pass
   private let inputs: BoundInputs
-  private let counts = Mutex<[String: Int]>([:])
 
   init(pass: Pass, stage: PlannedStage, inputs: BoundInputs) {
     self.pass = pass
     self.stage = stage
     self.inputs = inputs
   }
-
-  var counters: [String: Int] { counts.withLock { $0 } }
 
   private var store: any ActionStore { pass.runner.store }
 
@@ -46,12 +43,12 @@ final class StageWork: Sendable {
   private func context(_ action: PendingAction, _ objects: WatchedObjects, _ threads: Int)
     -> StageContext
   {
-    let (id, label, report) = (stage.id, action.label, pass.report)
+    let (id, label, report, tally) = (stage.id, action.label, pass.report, pass.tally)
     return StageContext(
       project: pass.plan.project, elements: pass.plan.elements, threads: threads, objects: objects,
       progress: { report(.progress(stage: id, subject: label, fraction: $0, words: $1)) },
       checkCancellation: pass.checkCancellation,
-      count: { [self] name, count in counts.withLock { $0[name, default: 0] += count } })
+      count: { name, count in tally.update(id) { $0.counters[name, default: 0] += count } })
   }
 
   // MARK: Import

@@ -258,7 +258,9 @@ extension Toy {
   static let everything =
     "[{use:'numbers'},{use:'square'},{use:'choose'},{use:'total'},{use:'announce'}]"
 
-  static func file(_ stages: String = everything, more: StageRegistry = [:], elements: String = "['W']")
+  static func file(
+    _ stages: String = everything, more: StageRegistry = [:], elements: String = "['W']"
+  )
     throws(ParameterError) -> PipelineFile
   {
     let text = """
