@@ -10,7 +10,9 @@ struct Inbox {
   func write() throws {
     let cells = (3, 3, 3)
     try xml("bulk-strains", runs.strains("bulk-strains", count: 14, size: 0.05))
-    try outcar("bulk-shears", runs.strains("bulk-shears", count: 12, size: 0.03))
+    try outcar(
+      "bulk-strains-shaken",
+      runs.strains("bulk-strains-shaken", count: 12, size: 0.03, amplitude: 0.04))
     let bulk = TungstenStructures.bulk(cells)
     try xml("bulk-300K", runs.dynamics("bulk-300K", bulk, kelvin: 300, frames: 12))
     try outcar("bulk-1000K", runs.dynamics("bulk-1000K", bulk, kelvin: 1000, frames: 12))

@@ -24,14 +24,16 @@ struct Runs {
     return VASPRun(title: name, kind: .molecularDynamics, steps: frames)
   }
 
-  /// Even strains and strains at random of the perfect crystal.
-  func strains(_ name: String, count: Int, size: Double) -> VASPRun {
+  /// Even strains and strains at random of the crystal, whose atoms are moved by `amplitude`.
+  func strains(_ name: String, count: Int, size: Double, amplitude: Double = 0) -> VASPRun {
     var random = random(name)
     let steps = (0..<count).map { k in
       let even = size * (2 * Double(k) / Double(max(1, count - 1)) - 1)
       let strain =
         k % 2 == 0 ? even * Matrix3.identity : TungstenStructures.randomStrain(size / 2, &random)
-      return potential.label(TungstenStructures.bulk((2, 2, 2), strain: strain))
+      let bulk = TungstenStructures.bulk((2, 2, 2), strain: strain)
+      return potential.label(
+        TungstenStructures.displaced(bulk, amplitude: amplitude, &random))
     }
     return VASPRun(title: name, kind: .relaxation, steps: steps)
   }
