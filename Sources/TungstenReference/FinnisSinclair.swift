@@ -27,7 +27,8 @@ public struct FinnisSinclairTungsten: Sendable {
   /// The configuration with energy (also as energy without entropy and at zero smearing), forces and,
   /// where it repeats in all directions, stress. Every atom must be tungsten.
   public func label(_ configuration: Configuration) -> Configuration {
-    precondition(configuration.species.allSatisfy { $0 == Self.tungsten }, "the potential knows W only")
+    precondition(
+      configuration.species.allSatisfy { $0 == Self.tungsten }, "the potential knows W only")
     let result = evaluate(configuration.positions, configuration.cell)
     var labelled = configuration
     labelled.labels = Labels(
@@ -84,7 +85,8 @@ public struct FinnisSinclairTungsten: Sendable {
     var value = 0.0
     if r < pairCutoff {
       let gap = r - pairCutoff
-      value += 2 * gap * (pair.0 + r * (pair.1 + r * pair.2)) + gap * gap * (pair.1 + 2 * r * pair.2)
+      value +=
+        2 * gap * (pair.0 + r * (pair.1 + r * pair.2)) + gap * gap * (pair.1 + 2 * r * pair.2)
     }
     if r < core.cutoff {
       let gap = core.cutoff - r
@@ -137,7 +139,8 @@ struct Bonds {
           for b in -images.1...images.1 {
             for c in -images.2...images.2 {
               if i == j, a == 0, b == 0, c == 0 { continue }
-              let vector = base + Double(a) * vectors.x + Double(b) * vectors.y + Double(c) * vectors.z
+              let vector =
+                base + Double(a) * vectors.x + Double(b) * vectors.y + Double(c) * vectors.z
               let square = dot(vector, vector)
               guard square < cutoff * cutoff else { continue }
               all.append(Bond(from: i, to: j, vector: vector, distance: square.squareRoot()))

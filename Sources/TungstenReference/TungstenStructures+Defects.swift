@@ -4,10 +4,11 @@ import Glibc
 // Environments far from the perfect crystal.
 extension TungstenStructures {
   /// `count` atoms thrown into a cubic cell of `density` times bcc's density, pushed apart until no two
-  /// are closer than `closest`, then shaken by a Metropolis walk of `sweeps` sweeps at `kelvin`.
+  /// are closer than `closest`, then led downhill for `steps` short steps: an amorphous start for a
+  /// liquid, with no pair closer than 2.1 Å.
   public static func disordered(
-    count: Int, density: Double = 0.92, closest: Double = 2.15, kelvin: Double = 5000,
-    sweeps: Int = 4, _ random: inout RandomNumbers
+    count: Int, density: Double = 0.92, closest: Double = 2.15, steps: Int = 40,
+    _ random: inout RandomNumbers
   ) -> Configuration {
     let side = a0 * cbrt(Double(count) / (2 * density))
     let cell = Cell(vectors: Matrix3([side, 0, 0], [0, side, 0], [0, 0, side]))
@@ -16,8 +17,9 @@ extension TungstenStructures {
         side * Vector3(random.uniform(), random.uniform(), random.uniform())
       }
       guard pushApart(&positions, cell, closest: closest) else { continue }
-      shake(&positions, cell, closest: closest, kelvin: kelvin, sweeps: sweeps, &random)
-      return tungsten(positions, cell, group: "liquid")
+      descend(&positions, cell, steps: steps)
+      let configuration = tungsten(positions, cell, group: "liquid")
+      if closestDistance(configuration) >= 2.1 { return configuration }
     }
   }
 
@@ -35,28 +37,14 @@ extension TungstenStructures {
     return false
   }
 
-  /// Single-atom Metropolis moves that never bring two atoms closer than `closest`.
-  static func shake(
-    _ positions: inout [Vector3], _ cell: Cell, closest: Double, kelvin: Double, sweeps: Int,
-    _ random: inout RandomNumbers
-  ) {
+  /// Moves along the forces, 0.02 Å per eV/Å and at most 0.1 Å a step.
+  static func descend(_ positions: inout [Vector3], _ cell: Cell, steps: Int) {
     let potential = FinnisSinclairTungsten()
-    let temperature = 8.617_333e-5 * kelvin
-    var energy = potential.evaluate(positions, cell).energy
-    for _ in 0..<sweeps {
+    for _ in 0..<steps {
+      let forces = potential.evaluate(positions, cell).forces
       for k in positions.indices {
-        let old = positions[k]
-        let step = Vector3(random.normal(), random.normal(), random.normal())
-        let chance = random.uniform()
-        positions[k] += 0.15 * step
-        let trial = potential.evaluate(positions, cell).energy
-        if Bonds(positions, cell, cutoff: closest).all.isEmpty,
-          trial <= energy || chance < exp((energy - trial) / temperature)
-        {
-          energy = trial
-        } else {
-          positions[k] = old
-        }
+        let step = 0.02 * forces[k]
+        positions[k] += min(1, 0.1 / max(length(step), 1e-9)) * step
       }
     }
   }

@@ -15,11 +15,14 @@ public enum TungstenStructures {
 
   /// bcc of `cells` conventional cells (two atoms each) under `strain` (added to the identity; rows of
   /// the cell are multiplied by it).
-  public static func bulk(_ cells: (Int, Int, Int) = (3, 3, 3), strain: Matrix3 = .zero) -> Configuration {
+  public static func bulk(_ cells: (Int, Int, Int) = (3, 3, 3), strain: Matrix3 = .zero)
+    -> Configuration
+  {
     let deformation = Matrix3.identity + strain
     let (na, nb, nc) = cells
     let vectors =
-      Matrix3([Double(na) * a0, 0, 0], [0, Double(nb) * a0, 0], [0, 0, Double(nc) * a0]) * deformation
+      Matrix3([Double(na) * a0, 0, 0], [0, Double(nb) * a0, 0], [0, 0, Double(nc) * a0])
+      * deformation
     var positions: [Vector3] = []
     for i in 0..<na {
       for j in 0..<nb {
@@ -58,7 +61,9 @@ public enum TungstenStructures {
   }
 
   /// bcc without the atoms of `sites`.
-  public static func vacancies(_ sites: [Int], in cells: (Int, Int, Int) = (3, 3, 3)) -> Configuration {
+  public static func vacancies(_ sites: [Int], in cells: (Int, Int, Int) = (3, 3, 3))
+    -> Configuration
+  {
     var configuration = bulk(cells)
     for site in sites.sorted(by: >) {
       configuration.species.remove(at: site)
@@ -82,7 +87,8 @@ public enum TungstenStructures {
     let side = Double(width) * a0
     let height = 0.5 * a0 * Double(layers) + vacuum
     return tungsten(
-      positions, Cell(vectors: Matrix3([side, 0, 0], [0, side, 0], [0, 0, height])), group: "surface")
+      positions, Cell(vectors: Matrix3([side, 0, 0], [0, side, 0], [0, 0, height])),
+      group: "surface")
   }
 
   /// A (110) slab of `layers` layers; in-plane cell a0 by sqrt(2) a0 with two atoms per layer.
@@ -121,7 +127,15 @@ public enum TungstenStructures {
       }
     }
     let vectors = Matrix3(
-      [Double(width) * a0, 0, 0], [0, Double(width) * b, 0], [0, 0, Double(layers) * spacing + vacuum])
+      [Double(width) * a0, 0, 0], [0, Double(width) * b, 0],
+      [0, 0, Double(layers) * spacing + vacuum])
     return tungsten(positions, Cell(vectors: vectors), group: group)
+  }
+
+  /// The shortest distance between two atoms or images, Å; infinite beyond the potential's range.
+  public static func closestDistance(_ configuration: Configuration) -> Double {
+    let bonds = Bonds(
+      configuration.positions, configuration.cell, cutoff: FinnisSinclairTungsten.cutoff)
+    return bonds.all.map(\.distance).min() ?? .infinity
   }
 }

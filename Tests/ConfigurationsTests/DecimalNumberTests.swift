@@ -6,7 +6,8 @@ import Testing
 @Suite struct DecimalNumberTests {
   private func check(_ text: String) {
     let expected = Double(text)
-    #expect(DecimalNumber.parse(text)?.bitPattern == expected?.bitPattern, "\(text)")
+    // A hundred thousand expectations take seconds; a comparison takes none.
+    if DecimalNumber.parse(text)?.bitPattern != expected?.bitPattern { Issue.record("\(text)") }
   }
 
   @Test func shortestSpellingsOfRandomBits() {
@@ -25,7 +26,7 @@ import Testing
 
   @Test func everyMixtureOfDigitsAndExponent() {
     var generator = SeededGenerator(seed: 3)
-    for _ in 0..<60_000 {
+    for _ in 0..<40_000 {
       let count = Int.random(in: 1...22, using: &generator)
       var digits = (0..<count).map { _ in "\(Int.random(in: 0...9, using: &generator))" }
       if Bool.random(using: &generator) {
@@ -41,7 +42,7 @@ import Testing
   /// Decimal expansions exactly between two doubles, where the last bit of the rest decides.
   @Test func halfwayCases() {
     var generator = SeededGenerator(seed: 4)
-    for _ in 0..<20_000 {
+    for _ in 0..<5_000 {
       // (2m + 1) / 2 with m of 53 bits is a tie; so are odd multiples of 2^-k with few digits.
       let odd = (generator.next() >> 10) | (1 << 53) | 1
       check("\(odd)")

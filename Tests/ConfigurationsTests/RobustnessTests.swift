@@ -44,8 +44,11 @@ import Testing
       // The frames before the one that was cut are untouched. The cut one may only survive where
       // the cut fell inside its last number, which nothing in these formats can tell.
       let certain = file.configurations.dropLast()
-      #expect(Array(certain) == Array(whole.prefix(certain.count)), "cut at \(cut)")
-      #expect(file.configurations.count <= whole.count)
+      if Array(certain) != Array(whole.prefix(certain.count))
+        || file.configurations.count > whole.count
+      {
+        Issue.record("cut at \(cut)")
+      }
     }
     #expect(shorter > 0)
   }
@@ -93,6 +96,6 @@ import Testing
         if error.severity != .error || error.cause.isEmpty { Issue.record("run \(runs): \(error)") }
       }
     }
-    #expect(runs > 200)
+    #expect(runs >= 64)
   }
 }
