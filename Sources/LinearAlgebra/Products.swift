@@ -4,6 +4,13 @@ import COpenBLAS
 /// how many there are. Every factorisation and product here asks for it; the first call does it.
 public func useSingleThreadedBLAS() { _ = singleThreadedBLAS }
 
+/// Version and kernels of the BLAS at hand ("OpenBLAS 0.3.21 … SkylakeX"): results are the same to the
+/// last bit only where this is. For provenance.
+public func blasDescription() -> String {
+  String(cString: openblas_get_config()) + ", kernels for "
+    + String(cString: openblas_get_corename())
+}
+
 /// Set once, on first use.
 private let singleThreadedBLAS: Void = openblas_set_num_threads(1)
 

@@ -40,8 +40,8 @@ public struct Ensemble: Sendable {
       // A draw that leaves everything out (few sources) is drawn again.
       for attempt in 0..<64 {
         let drawn = selection.resampled(member: member, attempt: attempt)
-        if tree.key(drawn) == nil { continue }
-        return try refit(fit, tree, drawn, references, cache, load)
+        let factor = try tree.factor(drawn, cache: cache, load: load)
+        if factor.rowCount > 0 { return try solve(fit, tree.layout, factor, references) }
       }
       return (coefficients: fit.coefficients, energies: fit.referenceEnergies)
     }
@@ -70,7 +70,8 @@ public struct Ensemble: Sendable {
     let refitted = try concurrentMap(kept.count, threads: threads) { index in
       var without = selection
       without.weights = selection.weights.excluding(group: kept[index])
-      return try refit(fit, tree, without, references, cache, load)
+      let factor = try tree.factor(without, cache: cache, load: load)
+      return try solve(fit, tree.layout, factor, references)
     }
     let notes = groups.filter { !kept.contains($0) }.map {
       "Group '\($0)' is all there is: there is no fit without it."
@@ -103,12 +104,10 @@ public struct Ensemble: Sendable {
       notes: notes)
   }
 
-  private static func refit(
-    _ fit: Fit, _ tree: FactorTree, _ selection: Selection, _ references: ReferenceEnergies,
-    _ cache: some FactorCache, _ load: @Sendable (Digest) throws -> SourceFactors
+  private static func solve(
+    _ fit: Fit, _ layout: ColumnLayout, _ factor: TriangularFactor, _ references: ReferenceEnergies
   ) throws -> (coefficients: [Double], energies: [Double]) {
-    let factor = try tree.factor(selection, cache: cache, load: load)
-    let problem = try ReducedProblem(factor, layout: tree.layout, references: references)
+    let problem = try ReducedProblem(factor, layout: layout, references: references)
     let coefficients = try problem.coefficients(lambda: fit.lambda, scales: fit.scales)
     return (coefficients, problem.energies(for: coefficients))
   }

@@ -53,5 +53,8 @@ public final class InMemoryFactorCache: FactorCache {
     }
   }
 
+  /// All keys, ascending.
+  public var keys: [Digest] { state.withLock { $0.factors.keys.sorted() } }
+
   public var count: Int { state.withLock { $0.factors.count } }
 }

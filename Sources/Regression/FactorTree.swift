@@ -62,6 +62,25 @@ public struct FactorTree: Sendable {
   /// factors.
   public func key(_ selection: Selection) -> Digest? { node(selection)?.key }
 
+  /// All keys that the cache is asked for when `selection` is computed from nothing, ascending: what
+  /// must stay when a cache is cleaned.
+  public func cachedKeys(_ selection: Selection) -> [Digest] {
+    var keys: Set<Digest> = []
+    var open = node(selection).map { [$0] } ?? []
+    while let current = open.popLast() {
+      switch current.content {
+      case .inner(_, let left, let right):
+        if current.leaves >= smallestCachedNode { keys.insert(current.key) }
+        open += [left, right]
+      case .leaf(let leaf):
+        guard smallestCachedNode <= 1 else { continue }
+        if leaf.blocks.count > 1 { keys.insert(current.key) }
+        for block in leaf.blocks { keys.insert(block.key) }
+      }
+    }
+    return keys.sorted()
+  }
+
   /// Merges between the source and the root: what a new source costs. nil where the source is not
   /// selected.
   public func depth(of source: Digest, _ selection: Selection) -> Int? {

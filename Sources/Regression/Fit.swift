@@ -66,7 +66,12 @@ public struct Fit: Sendable {
     residualSquares = spectrum.residualSquares(lambda)
     rows = problem.rows
     posteriorFactor = problem.penalised(lambda: lambda, scales: scales).factor
-    notes = problem.notes
+    let strongest = spectrum.singularValues.first ?? 0
+    let isHopeless = regularisation != .fixed(lambda) && lambda > strongest * strongest
+    notes =
+      problem.notes
+      + (isHopeless
+        ? ["The basis explains nothing of these labels: all coefficients were drawn to zero."] : [])
   }
 }
 

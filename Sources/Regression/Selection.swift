@@ -33,6 +33,16 @@ public struct Selection: Sendable {
         ? 0 : times * bootstrapCount(source: source, block: block, member: member, attempt: attempt)
     }
   }
+
+  /// The rows that a bootstrap member did not take: its test data, about 37 % of the blocks.
+  public func leftOut(member: Int, attempt: Int = 0) -> Selection {
+    let original = multiplicity
+    return Selection(weights: weights) { source, block in
+      let isTaken =
+        bootstrapCount(source: source, block: block, member: member, attempt: attempt) > 0
+      return isTaken ? 0 : original(source, block)
+    }
+  }
 }
 
 /// Which blocks are kept from the fit and test it: each with the same chance, decided by the content

@@ -97,6 +97,32 @@ import Testing
     #expect(try project.tree(Array(project.sources.dropLast())).key(selection) != key)
   }
 
+  @Test func cachedKeysAreThoseThatAreAskedFor() throws {
+    let project = try Project(sources: 20, blocks: 2)
+    var tree = try project.tree()
+    for smallest in [1, 2, 5, 100] {
+      tree.smallestCachedNode = smallest
+      let cache = InMemoryFactorCache()
+      let resampled = selection.resampled(member: 3)
+      _ = try tree.factor(resampled, cache: cache, load: project.load)
+      #expect(cache.keys == tree.cachedKeys(resampled), "from \(smallest)")
+      #expect(smallest == 100 ? cache.count == 0 : cache.count > 0)
+    }
+  }
+
+  @Test func whatAMemberLeavesOutIsTheRest() throws {
+    let project = try Project(sources: 20, blocks: 2)
+    for member in 0..<4 {
+      let taken = selection.resampled(member: member)
+      let left = selection.leftOut(member: member)
+      for entry in project.rows {
+        let a = taken.multiplicity(entry.source, entry.key.block)
+        let b = left.multiplicity(entry.source, entry.key.block)
+        #expect((a == 0) == (b == 1))
+      }
+    }
+  }
+
   @Test func weightsNeedNoFeatures() throws {
     let project = try Project()
     for weights in [

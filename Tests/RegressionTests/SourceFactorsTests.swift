@@ -1,3 +1,4 @@
+import FoundationEssentials
 import LinearAlgebra
 import Platform
 import Regression
@@ -154,6 +155,14 @@ import Testing
     #expect(weights.problem == nil)
     #expect(Weights(groups: ["a": .init(forces: -1)]).problem != nil)
     #expect(Weights(energy: .nan).problem != nil)
+  }
+
+  @Test func missingKeysTakeDefaults() throws {
+    let text = #"{"forces": 2, "groups": {"eos": {"energy": 0.5}}}"#
+    let weights = try JSONDecoder().decode(Weights.self, from: Data(text.utf8))
+    #expect(weights == Weights(forces: 2, groups: ["eos": .init(energy: 0.5)]))
+    #expect(weights.multiplier(group: "eos", kind: .force) == 2)
+    #expect(weights.multiplier(group: "bulk", kind: .energy) == 30)
   }
 
   @Test func wildFramesAreTurnedDown() {

@@ -120,6 +120,22 @@ import Testing
     #expect(problem.fit.residualSquares < 1e-9)
   }
 
+  @Test func labelsThatAreNoiseAreSaidToBe() throws {
+    var generator = SeededGenerator(seed: 2)
+    let layout = ColumnLayout(basis: 3, elements: 1)
+    var rows = Matrix(rows: 0, columns: 5)
+    // Targets orthogonal to every column.
+    for i in 0..<400 {
+      let b = (0..<3).map { _ in Double.random(in: -1...1, using: &generator) }
+      rows.append(row: b + [0, i % 2 == 0 ? 1 : -1])
+      rows.append(row: b + [0, i % 2 == 0 ? -1 : 1])
+    }
+    let fit = try Fit(
+      TriangularFactor(rows: rows), layout: layout, references: .given([0]), prior: .ridge)
+    #expect(fit.coefficients.allSatisfy { abs($0) < 1e-9 })
+    #expect(fit.notes.count == 1)
+  }
+
   // MARK: Rows left out
 
   @Test(arguments: [true, false])
