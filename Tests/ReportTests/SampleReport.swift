@@ -55,7 +55,8 @@ enum SampleReport {
 
   private static func list(_ count: Int, _ random: inout SeededGenerator) -> [Candidate] {
     let pools = [
-      ("dislocation.xyz", "W96", 96), ("clusters.extxyz", "W13", 13), ("interstitial.xyz", "W55", 55),
+      ("dislocation.xyz", "W96", 96), ("clusters.extxyz", "W13", 13),
+      ("interstitial.xyz", "W55", 55),
       ("copies/POSCAR", "W54", 54),
     ]
     return (0..<count).map { index in
@@ -74,7 +75,7 @@ enum SampleReport {
         forceDeviation: .random(in: 0.02...0.4, using: &random), nearestCluster: cluster,
         clusterLabel: clusterLabels[cluster], atom: atom, atomElement: "W",
         source: "tungsten-candidates/\(file)", frame: index, reason: words,
-        previousRank: index % 7 == 3 ? nil : index + index % 3)
+        previousRank: index % 7 == 3 ? nil : index + 1 + index % 3)
     }
   }
 
@@ -83,7 +84,8 @@ enum SampleReport {
       DataSource(
         name: "bulk/vasprun.xml.xz", kind: "vasprun.xml", framesUsed: 40, digest: "1f0c55aa"),
       DataSource(
-        name: "md/OUTCAR.gz", kind: "OUTCAR", framesUsed: 88, framesSetAside: 12, digest: "90ab12cd"),
+        name: "md/OUTCAR.gz", kind: "OUTCAR", framesUsed: 88, framesSetAside: 12, digest: "90ab12cd"
+      ),
       DataSource(
         name: "melt/OUTCAR", kind: "OUTCAR", framesUsed: 11, framesSetAside: 3, digest: "e0771b3f",
         isNew: true),
@@ -94,7 +96,8 @@ enum SampleReport {
       ScreeningReason(
         reason: "electronic loop not converged", count: 9,
         examples: ["md/OUTCAR.gz, step 14", "md/OUTCAR.gz, step 15", "melt/OUTCAR, step 2"]),
-      ScreeningReason(reason: "force above 100 eV/Å", count: 4, examples: ["md/OUTCAR.gz, step 91"]),
+      ScreeningReason(
+        reason: "force above 100 eV/Å", count: 4, examples: ["md/OUTCAR.gz, step 91"]),
       ScreeningReason(reason: "duplicate", count: 2, examples: ["melt/OUTCAR, step 0"]),
     ]
     content.quarantine = [

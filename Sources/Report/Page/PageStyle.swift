@@ -5,13 +5,13 @@ enum PageStyle {
 
     :root{--bg:#f6f7f9;--card:#fff;--ink:#18202b;--soft:#4f5b6b;--line:#d9dee5;--faint:#eceff3;\
     --accent:#0b5a8c;--good:#17672c;--look:#8f3f00;--note:#fff6e0;--note-line:#b98900;\
-    --training:#0072b2;--heldout:#d55e00;--pool:#d55e00;--listed:#111;--halo:#fff;--bar:#9cc4e0;\
+    --training:#0072b2;--heldout:#d55e00;--pool:#d55e00;--listed:#111;--halo:#fff;--shade:#0003;--bar:#9cc4e0;\
     --k0:#0072b2;--k1:#b8860b;--k2:#117733;--k3:#aa4499;--k4:#44a2a0;--k5:#882255;--k6:#6f86d6;\
     --k7:#7a7a2a}
     @media screen and (prefers-color-scheme:dark){:root{--bg:#11151b;--card:#191f28;--ink:#e7ebf1;\
     --soft:#a9b3c1;--line:#333d4a;--faint:#242c37;--accent:#82c4f3;--good:#7ed491;--look:#ffb37a;\
     --note:#2e2713;--note-line:#c9a227;--training:#56b4e9;--heldout:#f58b45;--pool:#f58b45;\
-    --listed:#fff;--halo:#191f28;--bar:#2f5f80;--k0:#56b4e9;--k1:#e0b83c;--k2:#5fc07c;--k3:#dd93d0;\
+    --listed:#fff;--halo:#191f28;--shade:#000a;--bar:#2f5f80;--k0:#56b4e9;--k1:#e0b83c;--k2:#5fc07c;--k3:#dd93d0;\
     --k4:#4fc8c3;--k5:#f0809f;--k6:#a3b4f5;--k7:#c2c26a}}
     *{box-sizing:border-box}
     html{scroll-behavior:smooth;scroll-padding-top:1rem;-webkit-text-size-adjust:100%}
@@ -28,7 +28,8 @@ enum PageStyle {
     a{color:var(--accent)}
     code,.keys dd{font-family:ui-monospace,"SFMono-Regular",Menlo,"Liberation Mono",\
     "DejaVu Sans Mono",monospace;font-size:.85em}
-    .name{overflow-wrap:anywhere}
+    .long{overflow-wrap:anywhere}
+    .unit{white-space:nowrap}
     .kind{margin:0;color:var(--soft);letter-spacing:.04em;text-transform:uppercase;font-size:.8rem}
     .facts{margin:.25rem 0 1rem;color:var(--soft)}
     .facts span+span::before{content:" · "}
@@ -50,7 +51,7 @@ enum PageStyle {
     .card h3{margin:0 0 .6rem}
     .card p,.checks{font-size:.92rem}
     .figures{display:flex;flex-wrap:wrap;gap:.6rem 1.6rem;margin:0 0 .8rem}
-    .figures div{display:flex;flex-direction:column;max-width:11rem}
+    .figures div{display:flex;flex-direction:column;max-width:9rem}
     .figures dd{margin:0;font-size:1.7rem;line-height:1.15;font-weight:650}
     .figures dt{color:var(--soft);font-size:.83rem;line-height:1.35}
     .checks{list-style:none;margin:0;padding:0}
@@ -61,7 +62,10 @@ enum PageStyle {
     .warnings li{margin:.2rem 0;overflow-wrap:anywhere}
     .chip{display:inline-block;border:1px solid var(--accent);color:var(--accent);border-radius:99px;\
     padding:0 .45em;font-size:.75rem;line-height:1.35;font-weight:600}
-    .scroll{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:8px;\
+    .scroll{overflow-x:auto;background:linear-gradient(to right,var(--card) 40%,transparent) 0 0/2rem 100% \
+    no-repeat local,linear-gradient(to left,var(--card) 40%,transparent) 100% 0/2rem 100% no-repeat \
+    local,linear-gradient(to right,var(--shade),transparent) 0 0/.8rem 100% no-repeat,\
+    linear-gradient(to left,var(--shade),transparent) 100% 0/.8rem 100% no-repeat var(--card);border:1px solid var(--line);border-radius:8px;\
     margin:.5rem 0 .75rem}
     table{border-collapse:collapse;width:100%;font-size:.88rem;line-height:1.4}
     caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
@@ -75,6 +79,10 @@ enum PageStyle {
     .n{text-align:right}
     tbody .n{white-space:nowrap}
     .wide{min-width:15rem}
+    .path{min-width:10.5rem}
+    .why{min-width:12.5rem}
+    td small,tbody th small{display:block}
+    td .was,tbody th .was{display:inline;white-space:nowrap}
     .first{border-left:1px solid var(--line)}
     .groups th+th{border-left:1px solid var(--line)}
     .total>*{font-weight:650}
@@ -83,9 +91,9 @@ enum PageStyle {
     var(--bar) var(--w),var(--faint) var(--w)) 0 100%/100% 4px no-repeat}
     th button{all:unset;cursor:pointer;font-weight:600}
     th button:focus-visible{outline:3px solid var(--accent)}
-    th[aria-sort] button::after{content:" ↕";color:var(--soft)}
-    th[aria-sort=ascending] button::after{content:" ↑"}
-    th[aria-sort=descending] button::after{content:" ↓"}
+    th[aria-sort] button::after{content:"\u{A0}↕";color:var(--soft)}
+    th[aria-sort=ascending] button::after{content:"\u{A0}↑"}
+    th[aria-sort=descending] button::after{content:"\u{A0}↓"}
     .tools{display:flex;gap:1rem;align-items:center;flex-wrap:wrap;max-width:none}
     .tools[hidden]{display:none}
     .tools input{font:inherit;color:inherit;background:var(--card);border:1px solid var(--soft);\
@@ -101,9 +109,12 @@ enum PageStyle {
     padding:.8rem;min-width:0}
     .plots figure{margin:0}
     figcaption{font-size:.9rem;margin-bottom:.4rem;min-height:1.4em}
-    figure svg{display:block;width:100%;height:auto;max-width:30rem;margin:0 auto}
-    figure.wide{max-width:58rem}
-    figure.wide svg{max-width:56rem}
+    figure svg{display:block;width:100%;height:auto;max-width:27rem;margin:0 auto}
+    .two svg{max-width:36rem}
+    .two{grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr))!important}
+    figure.wide{max-width:52rem}
+    figure.wide{overflow-x:auto}
+    figure.wide>svg{max-width:50rem;min-width:34rem}
     svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","Liberation Sans",\
     "DejaVu Sans",sans-serif;fill:var(--ink)}
     svg .tick{fill:var(--soft)}
@@ -140,7 +151,7 @@ enum PageStyle {
     @media (max-width:40rem){.facts-list{grid-template-columns:1fr;gap:0}\
     .facts-list dd{margin-bottom:.5rem}h1{font-size:1.7rem}}
     @media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
-    @media print{body{background:#fff;font-size:10pt}nav,.tools,.skip{display:none!important}\
+    @media print{body{background:#fff;font-size:10pt}nav,.tools,.skip,th button::after{display:none!important}\
     .scroll{overflow:visible;border:0}header,main,footer{max-width:none;padding:0}\
     figure,.card,tr{break-inside:avoid}h2,h3{break-after:avoid}thead{display:table-header-group}\
     table{font-size:8pt}th,td{padding:.2rem .35rem}.wide{min-width:0}\

@@ -114,7 +114,15 @@ struct PageTable {
 }
 
 /// Text from outside, shielded from its neighbours' writing direction.
-func foreign(_ text: String) -> HTML { "<bdi class=\"name\">\(text)</bdi>" }
+func foreign(_ text: String) -> HTML {
+  // Names break after slashes before they break within words.
+  let parts = text.visible().split(separator: "/", omittingEmptySubsequences: false)
+  let pieces = parts.enumerated().map { index, part in
+    "\(index == 0 ? "" : "/<wbr>" as HTML)\(String(part))" as HTML
+  }
+  let isLong = text.split(whereSeparator: { " /-".contains($0) }).contains { $0.count > 20 }
+  return "<bdi\(isLong ? " class=\"long\"" : "" as HTML)>\(pieces)</bdi>"
+}
 
 /// "1 frame", "2 frames".
 func counted(_ count: Int, _ one: String, _ many: String? = nil) -> String {

@@ -10,7 +10,8 @@ extension ReportPage {
 
       """
     if content.candidates.isEmpty {
-      html += "<p class=\"empty\">The list is empty: no structure of the pool is both new and sound.</p>"
+      html +=
+        "<p class=\"empty\">The list is empty: no structure of the pool is both new and sound.</p>"
     } else {
       html += table(
         content.candidates, id: "candidate-table", caption: "Ranked candidates", filter: true)
@@ -38,16 +39,19 @@ extension ReportPage {
         .init("Rank", numeric: true), .init("Structure"), .init("Score", numeric: true),
         .init("Global grade", numeric: true), .init("Local grade", numeric: true),
         .init("Force deviation <small>eV/Å</small>", numeric: true), .init("Nearest cluster"),
-        .init("Atom responsible"), .init("Source, frame"), .init("Why", style: "wide"),
+        .init("Atom responsible"), .init("Source, frame", style: "path"),
+        .init("Why", style: "why"),
       ])
     table.hasFilter = filter
     table.rest = "candidates.csv and candidates.json hold the whole list."
     let best = entries.map(\.score).filter(\.isFinite).max() ?? 1
-    for entry in entries { table.add(cells(entry, best)) }
+    for entry in entries { table.add(cells(entry, best, isListed: filter)) }
     return table.html()
   }
 
-  private func cells(_ entry: Candidate, _ best: Double) -> [PageTable.Cell] {
+  private func cells(
+    _ entry: Candidate, _ best: Double, isListed: Bool
+  ) -> [PageTable.Cell] {
     let share = entry.score.isNaN || best <= 0 ? 0 : min(1, max(0, entry.score / best))
     let bar: HTML = """
       <span class="bar" style="--w:\(numbers.fixed(100 * share, 0))%">\
@@ -58,11 +62,11 @@ extension ReportPage {
       entry.nearestCluster.map { "<b>c\($0)</b> \(foreign(entry.clusterLabel))" }
       ?? "\(entry.clusterText)"
     return [
-      PageTable.Cell("\(entry.rank)\(movement(entry))", key: String(entry.rank)),
+      PageTable.Cell("\(entry.rank)\(isListed ? movement(entry) : "")", key: String(entry.rank)),
       PageTable.Cell("\(foreign(entry.formula)) <small>\(atoms)</small>"),
       PageTable.Cell(bar, key: entry.score.isNaN ? "" : entry.score.description),
       grade(entry.globalGrade), grade(entry.localGrade),
-      entry.forceDeviation.map { .number(numbers.fixed($0, 3), $0) } ?? .text("–"),
+      entry.forceDeviation.map { .number(numbers.significant($0), $0) } ?? .text("–"),
       PageTable.Cell(cluster, key: entry.nearestCluster.map { String($0) } ?? ""),
       PageTable.Cell("\(foreign(entry.atomText))", key: entry.atom.map { String($0) } ?? ""),
       PageTable.Cell("\(foreign(entry.source)) <small>frame \(entry.frame)</small>"),
@@ -77,6 +81,6 @@ extension ReportPage {
   private func movement(_ entry: Candidate) -> HTML {
     guard content.changes != nil else { return "" }
     guard let previous = entry.previousRank else { return " <span class=\"chip\">new</span>" }
-    return previous == entry.rank ? "" : " <small>was \(previous)</small>"
+    return previous == entry.rank ? "" : " <small class=\"was\">was \(previous)</small>"
   }
 }

@@ -3,7 +3,8 @@ extension ReportPage {
     var html = block(
       "How grades are distributed",
       content.grades.isEmpty
-        ? nil : "<div class=\"plots\">\(content.grades.prefix(20).map(GradePlot.figure))</div>\n",
+        ? nil
+        : "<div class=\"plots two\">\(content.grades.prefix(20).map(GradePlot.figure))</div>\n",
       otherwise: "No grades were given.")
     html += block(
       "Where the candidates lie",

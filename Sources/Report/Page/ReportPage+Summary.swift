@@ -1,11 +1,13 @@
 extension ReportPage {
   /// Three cards: is the list right, what changed, can I trust it; and what the run warned of.
   func summary() -> HTML {
+    let all = TrustCheck.all(content)
+    let checks = all.filter { !$0.isInOrder } + all.filter(\.isInOrder)
     var html: HTML = """
       <div class="cards">
       \(card("Is the list right?", listFigures(), listSentences()))
       \(card("What changed?", changeFigures(), changeSentences()))
-      \(card("Can I trust it?", trustFigures(), nil, TrustCheck.all(content)))
+      \(card("Can I trust it?", trustFigures(), nil, checks))
       </div>
 
       """
@@ -50,7 +52,10 @@ extension ReportPage {
     let new = content.candidates.filter { $0.localGrade > content.ranking.noveltyGrade }.count
     return [
       (numbers.count(content.candidates.count), "listed of \(numbers.count(pooled)) in the pool"),
-      (numbers.count(new), "with a local grade above \(numbers.short(content.ranking.noveltyGrade))"),
+      (
+        numbers.count(new),
+        "with a local grade above \(numbers.short(content.ranking.noveltyGrade))"
+      ),
     ]
   }
 
@@ -61,7 +66,7 @@ extension ReportPage {
     var sentences: [HTML] = [
       """
       First stands \(foreign(first.formula)) from \(foreign(first.source)), frame \
-      \(first.frame), with local grade \(grades.grade(first.localGrade)).
+      \(first.frame)\(first.localGrade.isFinite ? ", with local grade \(grades.grade(first.localGrade))" : "").
       """
     ]
     let outside = content.candidates.filter(\.isOutside).count
@@ -113,14 +118,14 @@ extension ReportPage {
       sentences.append(
         """
         Held-out energy RMSE: \(numbers.significant(before * 1000)) → \
-        \(numbers.significant(now * 1000)) meV/atom.
+        <span class="unit">\(numbers.significant(now * 1000)) meV/atom.</span>
         """)
     }
     if let before = changes.previousForceError, let now = held?.force?.rootMeanSquare {
       sentences.append(
         """
         Held-out force RMSE: \(numbers.significant(before * 1000)) → \
-        \(numbers.significant(now * 1000)) meV/Å.
+        <span class="unit">\(numbers.significant(now * 1000)) meV/Å.</span>
         """)
     }
     sentences += changes.statements.map { "\($0)" }
@@ -136,7 +141,7 @@ extension ReportPage {
         figures.append(
           (
             numbers.significant(measures.rootMeanSquare * quantity.factor),
-            "\(quantity.unit), \(quantity.title.lowercased()) RMSE, \(part.rawValue)"
+            "\(quantity.unit): \(quantity == .energy ? "energy" : "force") RMSE, \(part.rawValue)"
           ))
       }
     }

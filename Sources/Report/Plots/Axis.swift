@@ -27,6 +27,7 @@ package struct Axis: Sendable {
   ) -> Axis {
     var (lower, upper) = from <= to ? (from, to) : (to, from)
     if !(lower.isFinite && upper.isFinite) { (lower, upper) = (0, 1) }
+    (lower, upper) = (max(lower, -largest), min(upper, largest))
     if upper - lower <= abs(upper) * 1e-12 {
       let half = max(abs(upper) * 1e-3, 0.5)
       (lower, upper) = (lower - half, upper + half)
@@ -35,8 +36,8 @@ package struct Axis: Sendable {
     var first = (lower / step).rounded(.up)
     var last = (upper / step).rounded(.down)
     if reachingTicks {
-      first = (lower / step - 1e-9).rounded(.down)
-      last = (upper / step + 1e-9).rounded(.up)
+      first = (lower / step + 1e-9).rounded(.down)
+      last = (upper / step - 1e-9).rounded(.up)
       (lower, upper) = (first * step, last * step)
     }
     var axis = Axis(title: title, lower: lower, upper: upper)
@@ -55,8 +56,8 @@ package struct Axis: Sendable {
 
   /// Whole decades around `from`...`to`, both positive, with a tick at every (or every k-th) decade.
   package static func logarithmic(_ title: String, from: Double, to: Double) -> Axis {
-    let first = Int(floor(log10(from) + 1e-9))
-    let last = max(first + 1, Int(ceil(log10(to) - 1e-9)))
+    let first = Int(floor(log10(max(from, 1 / largest)) + 1e-9))
+    let last = max(first + 1, Int(ceil(log10(min(to, largest)) - 1e-9)))
     var axis = Axis(
       title: title, lower: pow(10, Double(first)), upper: pow(10, Double(last)),
       isLogarithmic: true)
@@ -67,6 +68,9 @@ package struct Axis: Sendable {
     }
     return axis
   }
+
+  /// Ranges end here at the latest, so that nothing overflows.
+  private static let largest = 1e100
 
   /// The one of 1, 2, 5 × 10^k that is nearest to `rough` on a logarithmic scale.
   private static func roundStep(_ rough: Double) -> Double {

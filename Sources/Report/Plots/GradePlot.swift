@@ -24,7 +24,8 @@ package enum GradePlot {
       "Share of structures (%)", from: 0, to: max(training.highest, candidates.highest, 1),
       reachingTicks: true)
     var plot = Plot(x: x, y: y, label: label(distribution))
-    if hasOutside { plot.right = 74 }
+    plot.width = 560
+    if hasOutside { plot.right = 92 }
     if !drawn.isEmpty { plot.top = 28 }
     plot.path(training.outline(plot), class: "hist training")
     plot.path(candidates.outline(plot), class: "hist pool")
@@ -40,7 +41,7 @@ package enum GradePlot {
 
   private static func addOutside(_ plot: inout Plot, _ training: Double, _ candidates: Double) {
     let base = plot.top + plot.innerHeight
-    let start = plot.left + plot.innerWidth + 14
+    let start = plot.left + plot.innerWidth + 30
     for (index, share) in [training, candidates].enumerated() where share > 0 {
       let height = plot.y.fraction(share) * plot.innerHeight
       let x = start + Double(index) * 20
@@ -57,7 +58,8 @@ package enum GradePlot {
       guard threshold.value > 0, let point = plot.pixel(threshold.value, 0) else { continue }
       plot.line(point.x, plot.top, point.x, plot.top + plot.innerHeight, class: "threshold")
       let text = "\(threshold.name) \(NumberText(.typeset).short(threshold.value))"
-      plot.text(text, point.x, plot.top - (index % 2 == 0 ? 6 : 17), class: "tick", anchor: "middle")
+      plot.text(
+        text, point.x, plot.top - (index % 2 == 0 ? 6 : 17), class: "tick", anchor: "middle")
     }
   }
 

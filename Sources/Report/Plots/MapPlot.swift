@@ -36,7 +36,7 @@ package enum MapPlot {
     return """
       <figure class="wide"><figcaption><b>Configuration space</b>. One mark per \(map.unit), on the \
       first two principal components of the standardised descriptors\(note(map))</figcaption>\
-      \(plot.svg())\(legend(ids, clusters, listed.count, others.count))</figure>
+      \(plot.svg())\(legend(ids, clusters, map))</figure>
       """
   }
 
@@ -109,8 +109,11 @@ package enum MapPlot {
   }
 
   private static func legend(
-    _ ids: [Int], _ clusters: [ClusterSummary], _ listed: Int, _ others: Int
+    _ ids: [Int], _ clusters: [ClusterSummary], _ map: ConfigurationMap
   ) -> HTML {
+    let listed = map.candidates.filter { $0.rank != nil }.count
+    let others = map.candidates.count - listed
+    let isDense = map.training.count > largestScatter
     var html: HTML = "<ul class=\"legend\">"
     if listed > 0 {
       html += """
@@ -122,7 +125,8 @@ package enum MapPlot {
     for (index, id) in ids.enumerated().prefix(24) {
       let label = clusters.first { $0.id == id }?.label ?? ""
       html += """
-        <li>\(swatch(Glyph(rawValue: index % 4)!, "points k\(index % 8)"))c\(id) \(label)</li>
+        <li>\(swatch(isDense ? .square : Glyph(rawValue: index % 4)!, "points k\(index % 8)"))\
+        c\(id) \(label)</li>
         """
     }
     if ids.count > 24 { html += "<li>and \(ids.count - 24) more clusters</li>" }
@@ -133,7 +137,7 @@ package enum MapPlot {
   private static func swatch(_ glyph: Glyph, _ style: String) -> HTML {
     """
     <svg class="key" width="14" height="14" viewBox="0 0 14 14" aria-hidden="true">\
-    <path class="\(style)" d="\(glyph.path((7, 7), 4.2))"/></svg>
+    <path class="\(style)" d="\(HTML(pathData: glyph.path((7, 7), 4.2)))"/></svg>
     """
   }
 

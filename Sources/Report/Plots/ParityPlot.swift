@@ -37,7 +37,7 @@ package enum ParityPlot {
       y: .linear("Predicted (\(unit))", from: least - margin, to: most + margin),
       label: "Parity plot of \(chosen.count) \(part.rawValue) \(quantity.title): predicted against "
         + "reference in \(unit).")
-    plot.height = 380
+    plot.height = 360
     let style = part == .training ? "training" : "heldout"
     var moved = 0
     var lost = 0
@@ -112,7 +112,7 @@ package enum ParityPlot {
       x: x, y: y,
       label: "Histogram of errors of \(data.quantity.title), \(training.count) training and "
         + "\(heldOut.count) held out. Median size \(median) \(unit).")
-    plot.height = 380
+    plot.height = 360
     if let zero = plot.pixel(0, 0) {
       plot.line(zero.x, plot.top, zero.x, plot.top + plot.innerHeight, class: "diagonal")
     }

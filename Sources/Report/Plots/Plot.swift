@@ -1,6 +1,6 @@
 /// A frame with two axes that draws marks as SVG; colours come from the page's style by class name.
 package struct Plot {
-  package var width = 440.0
+  package var width = 400.0
   package var height = 340.0
   package var left = 62.0
   package var right = 14.0
@@ -24,9 +24,12 @@ package struct Plot {
   /// Pixels of a point; nil where it is not finite.
   package func pixel(_ xValue: Double, _ yValue: Double) -> (x: Double, y: Double)? {
     let (fx, fy) = (x.fraction(xValue), y.fraction(yValue))
-    guard fx.isFinite && fy.isFinite else { return nil }
-    return (left + fx * innerWidth, top + (1 - fy) * innerHeight)
+    guard !fx.isNaN && !fy.isNaN && xValue.isFinite && yValue.isFinite else { return nil }
+    return (left + held(fx) * innerWidth, top + (1 - held(fy)) * innerHeight)
   }
+
+  /// Far outside is outside: keeps lengths printable.
+  private func held(_ fraction: Double) -> Double { min(max(fraction, -100), 100) }
 
   /// The same, moved onto the frame where it lies outside.
   package func clampedPixel(_ xValue: Double, _ yValue: Double) -> (x: Double, y: Double)? {
@@ -49,7 +52,9 @@ package struct Plot {
   }
 
   package mutating func path(_ data: String, class style: String) {
-    if !data.isEmpty { add("<path class=\"\(style)\" d=\"\(data)\"/>") }
+    if !data.isEmpty {
+      add("<path class=\"\(style)\" d=\"\(HTML(pathData: data))\"/>")
+    }
   }
 
   package mutating func text(

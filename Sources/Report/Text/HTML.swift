@@ -26,6 +26,15 @@ package struct HTML: Sendable, ExpressibleByStringInterpolation {
     }
   }
 
+  /// Path data of a drawing, which can be long and holds only commands and numbers.
+  package init(pathData: String) {
+    precondition(
+      pathData.utf8.allSatisfy {
+        ($0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9")) || "MLHVAZmlhvaz .-".utf8.contains($0)
+      }, "path data hold commands and numbers")
+    text = pathData
+  }
+
   package static func += (left: inout HTML, right: HTML) { left.text += right.text }
 
   /// Escaped text with what could deceive a reader written out.

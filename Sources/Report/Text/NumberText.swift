@@ -14,14 +14,18 @@ package struct NumberText {
   package var infinite: String
   package var undefined: String
 
-  package init(_ style: Style = .plain, infinite: String = "infinite", undefined: String = "undefined") {
+  package init(
+    _ style: Style = .plain, infinite: String = "infinite", undefined: String = "undefined"
+  ) {
     self.style = style
     self.infinite = infinite
     self.undefined = undefined
   }
 
   /// Extrapolation grades: an infinite one lies outside the span of the training rows.
-  package static func grades(_ style: Style) -> NumberText { NumberText(style, infinite: "outside") }
+  package static func grades(_ style: Style) -> NumberText {
+    NumberText(style, infinite: "outside")
+  }
 
   /// `places` digits after the decimal point.
   package func fixed(_ value: Double, _ places: Int) -> String {
