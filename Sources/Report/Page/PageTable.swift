@@ -48,6 +48,7 @@ struct PageTable {
   var rows: [(cells: [Cell], style: String)] = []
   /// Rows beyond the limit are counted, with this sentence on where to find them.
   var limit = 500
+  private var left = 0
   var rest = "The files beside this report list them all."
   var hasFilter = false
   /// Index of the column that names its row.
@@ -60,6 +61,12 @@ struct PageTable {
   }
 
   mutating func add(_ cells: [Cell], style: String = "") { rows.append((cells, style)) }
+
+  /// One row for each item up to the limit; the others are only counted.
+  mutating func add<Item>(_ items: [Item], _ cells: (Item) -> [Cell]) {
+    for item in items.prefix(limit) { add(cells(item)) }
+    left = max(0, items.count - limit)
+  }
 
   func html() -> HTML {
     var html: HTML = ""
@@ -85,7 +92,7 @@ struct PageTable {
       html += "<th scope=\"col\" class=\"\(style(column))\">\(column.title)</th>"
     }
     html += "</tr></thead>\n<tbody>\n"
-    for row in rows.prefix(limit) {
+    for row in rows {
       html += "<tr class=\"\(row.style)\">"
       for (index, cell) in row.cells.enumerated() {
         html += cellHTML(cell, index)
@@ -93,8 +100,8 @@ struct PageTable {
       html += "</tr>\n"
     }
     html += "</tbody></table></div>\n"
-    if rows.count > limit {
-      html += "<p class=\"quiet\">\(rows.count - limit) more rows are not shown. \(rest)</p>"
+    if left > 0 {
+      html += "<p class=\"quiet\">\(left) more rows are not shown. \(rest)</p>"
     }
     return html
   }

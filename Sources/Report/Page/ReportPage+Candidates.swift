@@ -45,7 +45,7 @@ extension ReportPage {
     table.hasFilter = filter
     table.rest = "candidates.csv and candidates.json hold the whole list."
     let best = entries.map(\.score).filter(\.isFinite).max() ?? 1
-    for entry in entries { table.add(cells(entry, best, isListed: filter)) }
+    table.add(entries) { cells($0, best, isListed: filter) }
     return table.html()
   }
 

@@ -25,13 +25,13 @@ extension ReportPage {
       ])
     table.limit = 300
     table.rest = "run.json lists them all."
-    for source in content.sources {
+    table.add(content.sources) { source in
       let chip: HTML = source.isNew ? " <span class=\"chip\">new</span>" : ""
-      table.add([
+      return [
         PageTable.Cell("\(foreign(source.name))\(chip)"), .name(source.kind),
         .count(source.framesUsed), .count(source.framesSetAside),
         PageTable.Cell("<code>\(source.digest)</code>"),
-      ])
+      ]
     }
     return """
       <p>\(counted(content.sources.count, "source")) with \(counted(used, "frame")) used and \
@@ -44,11 +44,11 @@ extension ReportPage {
     var table = PageTable(
       id: "screening-table", caption: "Frames set aside, by reason",
       columns: [.init("Reason"), .init("Frames", numeric: true), .init("Examples", style: "wide")])
-    for reason in content.screening {
+    table.add(content.screening) { reason in
       let examples = reason.examples.prefix(4).enumerated().map { index, example in
         "\(index == 0 ? "" : "; ")\(foreign(example))" as HTML
       }
-      table.add([.name(reason.reason), .count(reason.count), PageTable.Cell("\(examples)")])
+      return [.name(reason.reason), .count(reason.count), PageTable.Cell("\(examples)")]
     }
     return table.html()
   }
@@ -62,10 +62,10 @@ extension ReportPage {
       ])
     table.limit = 200
     table.rest = "run.json lists them all."
-    for input in content.quarantine {
-      table.add([
+    table.add(content.quarantine) { input in
+      return [
         .name(input.file), .name(input.place), .name(input.cause), .name(input.remedy),
-      ])
+      ]
     }
     return table.html()
   }
@@ -78,14 +78,14 @@ extension ReportPage {
         .init("Settings", style: "wide"),
       ])
     table.limit = 100
-    for group in content.settingsGroups {
+    table.add(content.settingsGroups) { group in
       let settings = group.settings.map {
         "<span class=\"pair\">\(foreign($0.name)) <b>\(foreign($0.value))</b></span> " as HTML
       }
-      table.add([
+      return [
         .name(group.name), .count(group.frames), .text(group.isUsed ? "yes" : "no"),
         PageTable.Cell("\(settings)"),
-      ])
+      ]
     }
     return table.html() + """
       <p class="quiet">Energies of different groups cannot be compared and are not fitted \
