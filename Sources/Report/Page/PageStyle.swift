@@ -91,13 +91,14 @@ enum PageStyle {
     var(--bar) var(--w),var(--faint) var(--w)) 0 100%/100% 4px no-repeat}
     th button{all:unset;cursor:pointer;font-weight:600}
     th button:focus-visible{outline:3px solid var(--accent)}
-    th[aria-sort] button::after{content:"\u{A0}↕";color:var(--soft)}
+    th[aria-sort] button{text-decoration:underline dotted var(--soft);text-underline-offset:.25em}
     th[aria-sort=ascending] button::after{content:"\u{A0}↑"}
     th[aria-sort=descending] button::after{content:"\u{A0}↓"}
     .tools{display:flex;gap:1rem;align-items:center;flex-wrap:wrap;max-width:none}
     .tools[hidden]{display:none}
     .tools input{font:inherit;color:inherit;background:var(--card);border:1px solid var(--soft);\
     border-radius:6px;padding:.3rem .6rem;margin-left:.4rem;width:min(20rem,70vw)}
+    .tools input::placeholder{color:var(--soft);opacity:1}
     .tools span{color:var(--soft);font-size:.9rem}
     .pair{display:inline-block;margin-right:.9rem}
     .facts-list{display:grid;grid-template-columns:minmax(9rem,max-content) 1fr;gap:.3rem 1.5rem;\
@@ -133,7 +134,7 @@ enum PageStyle {
     .cells.training{fill:var(--training)}
     .cells.heldout{fill:var(--heldout)}
     .l0{opacity:.22}.l1{opacity:.4}.l2{opacity:.6}.l3{opacity:.8}.l4{opacity:1}
-    .points{fill-opacity:.7}
+    .points{fill-opacity:.8}
     .k0{fill:var(--k0)}.k1{fill:var(--k1)}.k2{fill:var(--k2)}.k3{fill:var(--k3)}.k4{fill:var(--k4)}\
     .k5{fill:var(--k5)}.k6{fill:var(--k6)}.k7{fill:var(--k7)}
     .others{stroke:var(--soft);stroke-width:1.1;fill:none;stroke-opacity:.75}
@@ -148,10 +149,11 @@ enum PageStyle {
     .swatch{width:.8rem;height:.8rem;border-radius:2px;background:var(--training);flex:none}
     .swatch.heldout,.swatch.pool{background:var(--heldout)}
     footer{padding-top:1rem;padding-bottom:2rem;margin-top:2rem;color:var(--soft);font-size:.85rem}
+    @media (max-width:70rem){table{font-size:.83rem}th,td{padding:.4rem .45rem}.why{min-width:11rem}}
     @media (max-width:40rem){.facts-list{grid-template-columns:1fr;gap:0}\
     .facts-list dd{margin-bottom:.5rem}h1{font-size:1.7rem}}
     @media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
-    @media print{body{background:#fff;font-size:10pt}nav,.tools,.skip,th button::after{display:none!important}\
+    @media print{body{background:#fff;font-size:10pt}nav,.tools,.skip{display:none!important}th button{text-decoration:none!important}\
     .scroll{overflow:visible;border:0}header,main,footer{max-width:none;padding:0}\
     figure,.card,tr{break-inside:avoid}h2,h3{break-after:avoid}thead{display:table-header-group}\
     table{font-size:8pt}th,td{padding:.2rem .35rem}.wide{min-width:0}\

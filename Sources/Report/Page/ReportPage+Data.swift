@@ -7,7 +7,7 @@ extension ReportPage {
       otherwise: "No frame was set aside.")
     html += block(
       "Quarantine", content.quarantine.isEmpty ? nil : quarantine(),
-      otherwise: "Every input could be read.")
+      otherwise: "No input had to be set aside as unreadable.")
     html += block(
       "Settings of the calculations", content.settingsGroups.isEmpty ? nil : settings(),
       otherwise: "The sources do not say how they were calculated.")

@@ -7,7 +7,7 @@ extension ReportPage {
       <div class="cards">
       \(card("Is the list right?", listFigures(), listSentences()))
       \(card("What changed?", changeFigures(), changeSentences()))
-      \(card("Can I trust it?", trustFigures(), nil, checks))
+      \(card("Can I trust it?", trustFigures(), all.isEmpty ? ["There is nothing to judge."] : nil, checks))
       </div>
 
       """
