@@ -1,0 +1,131 @@
+/// The linear fit in a few numbers.
+public struct FitSummary: Sendable, Equatable {
+  /// In words ("linear ACE, SBessel, cutoff 5.0 Å, body order 4").
+  public var basis: String
+  /// Basis functions over all elements.
+  public var functions: Int
+  /// Columns of the design matrix, composition columns included.
+  public var columns: Int
+  /// Rows of the design matrix.
+  public var rows: Int
+  /// Strength of the prior, relative to the noise.
+  public var lambda: Double
+  /// How lambda was chosen ("evidence").
+  public var lambdaChoice: String
+  public var conditionNumber: Double
+  public var effectiveRank: Int
+  public var effectiveDegreesOfFreedom: Double
+  /// Name of the weight and its value.
+  public var weights: [NamedValue]
+  /// Element symbol and one-body energy, eV.
+  public var referenceEnergies: [NamedValue]
+  /// In words ("16 members, Poisson bootstrap over sources").
+  public var ensemble: String
+
+  public init(
+    basis: String, functions: Int, columns: Int, rows: Int, lambda: Double,
+    lambdaChoice: String = "", conditionNumber: Double, effectiveRank: Int,
+    effectiveDegreesOfFreedom: Double, weights: [NamedValue] = [],
+    referenceEnergies: [NamedValue] = [], ensemble: String = ""
+  ) {
+    self.basis = basis
+    self.functions = functions
+    self.columns = columns
+    self.rows = rows
+    self.lambda = lambda
+    self.lambdaChoice = lambdaChoice
+    self.conditionNumber = conditionNumber
+    self.effectiveRank = effectiveRank
+    self.effectiveDegreesOfFreedom = effectiveDegreesOfFreedom
+    self.weights = weights
+    self.referenceEnergies = referenceEnergies
+    self.ensemble = ensemble
+  }
+}
+
+/// A name with a number.
+public struct NamedValue: Sendable, Equatable {
+  public var name: String
+  public var value: Double
+
+  public init(_ name: String, _ value: Double) {
+    self.name = name
+    self.value = value
+  }
+}
+
+/// Which part of the data an error was measured on.
+public enum DataPart: String, Sendable, Equatable {
+  case training = "training"
+  case heldOut = "held out"
+}
+
+/// Errors of one group of configurations on one part of the data. Quantities without labels are nil.
+public struct GroupErrors: Sendable, Equatable {
+  public var group: String
+  public var part: DataPart
+  /// True for the row over all groups, from which the summary takes its figures.
+  public var isTotal: Bool
+  /// eV/atom.
+  public var energy: ErrorMeasures?
+  /// Force components, eV/Å.
+  public var force: ErrorMeasures?
+  /// Stress components, eV/Å³.
+  public var stress: ErrorMeasures?
+
+  public init(
+    group: String, part: DataPart, isTotal: Bool = false, energy: ErrorMeasures? = nil,
+    force: ErrorMeasures? = nil, stress: ErrorMeasures? = nil
+  ) {
+    self.group = group
+    self.part = part
+    self.isTotal = isTotal
+    self.energy = energy
+    self.force = force
+    self.stress = stress
+  }
+}
+
+/// Mean absolute, root mean square and largest absolute error of `count` values, in house units.
+public struct ErrorMeasures: Sendable, Equatable {
+  public var count: Int
+  public var meanAbsolute: Double
+  public var rootMeanSquare: Double
+  public var largest: Double
+
+  public init(count: Int, meanAbsolute: Double, rootMeanSquare: Double, largest: Double) {
+    self.count = count
+    self.meanAbsolute = meanAbsolute
+    self.rootMeanSquare = rootMeanSquare
+    self.largest = largest
+  }
+}
+
+/// Predicted against reference values of one quantity; the three arrays have one length.
+public struct ParityData: Sendable, Equatable {
+  public enum Quantity: String, Sendable, Equatable {
+    /// Energy per atom, eV/atom.
+    case energy
+    /// Force components, eV/Å.
+    case force
+    /// Stress components, eV/Å³.
+    case stress
+  }
+
+  public var quantity: Quantity
+  public var reference: [Double]
+  public var predicted: [Double]
+  public var isHeldOut: [Bool]
+
+  public init(
+    quantity: Quantity, reference: [Double], predicted: [Double], isHeldOut: [Bool]
+  ) {
+    precondition(
+      reference.count == predicted.count && reference.count == isHeldOut.count,
+      "one prediction and one flag per reference value")
+    self.quantity = quantity
+    self.reference = reference
+    self.predicted = predicted
+    self.isHeldOut = isHeldOut
+  }
+}

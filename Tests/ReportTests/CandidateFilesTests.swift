@@ -1,0 +1,109 @@
+import Foundation
+import Report
+import Testing
+
+@Suite struct CandidateFilesTests {
+  private let entries = [
+    Candidate(
+      rank: 1, id: "ab12", formula: "W54", atomCount: 54, score: .infinity, globalGrade: 3.25,
+      localGrade: .infinity, forceDeviation: 0.1, nearestCluster: 2, clusterLabel: "surface",
+      atom: 37, atomElement: "W", source: "pool/a, \"b\".xyz", frame: 0,
+      reason: "atom 37, W\noutside", folder: "structures/0001-ab12"),
+    Candidate(
+      rank: 2, id: "cd34", formula: "W", atomCount: 1, score: 1e-7, globalGrade: .nan,
+      localGrade: 5, source: "p\u{1}\\\u{2028}", frame: 12),
+  ]
+
+  @Test func csvIsQuoted() {
+    let lines = CandidateFiles.csv(entries)
+    #expect(
+      lines.hasSuffix(
+        """
+        folder
+        1,ab12,W54,54,inf,3.25,inf,true,0.1,2,surface,37,W,"pool/a, ""b"".xyz",0,"atom 37, W
+        outside",structures/0001-ab12
+        2,cd34,W,1,1e-07,nan,5.0,false,,,,,,p\u{1}\\\u{2028},12,,
+
+        """))
+    #expect(CandidateFiles.csv([]).split(separator: "\n").count == 1)
+  }
+
+  /// Every row has as many fields as the header, read by a plain RFC 4180 reader.
+  @Test func csvReadsBack() {
+    let records = readCSV(CandidateFiles.csv(entries))
+    #expect(records.count == 3)
+    #expect(records.allSatisfy { $0.count == records[0].count })
+    let source = records[0].firstIndex(of: "source")!
+    #expect(records[1][source] == entries[0].source)
+    #expect(records[2][source] == entries[1].source)
+    #expect(records[1][records[0].firstIndex(of: "reason")!] == entries[0].reason)
+  }
+
+  @Test func jsonReadsBackToTheSameDoubles() throws {
+    let text = CandidateFiles.json(
+      project: "W \"x\"", candidates: entries, listedApart: [entries[1]])
+    let object = try JSONSerialization.jsonObject(with: Data(text.utf8)) as! [String: Any]
+    #expect(object["schema"] as? String == "sluice.candidates")
+    #expect(object["version"] as? Int == 1)
+    #expect(object["project"] as? String == "W \"x\"")
+    let list = object["candidates"] as! [[String: Any]]
+    #expect(list[0]["gamma_global"] as? Double == 3.25)
+    #expect(list[0]["gamma_local"] is NSNull && list[0]["score"] is NSNull)
+    #expect(list[0]["outside"] as? Bool == true && list[1]["outside"] as? Bool == false)
+    #expect(list[1]["score"] as? Double == 1e-7)
+    #expect(list[0]["source"] as? String == entries[0].source)
+    #expect(list[1]["source"] as? String == entries[1].source)
+    #expect(list[0]["reason"] as? String == entries[0].reason)
+    #expect(list[1]["nearest_cluster"] is NSNull)
+    #expect((object["listed_apart"] as! [Any]).count == 1)
+  }
+
+  @Test func jsonHasOneOrder() {
+    let text = CandidateFiles.json(project: "p", candidates: [entries[0]])
+    #expect(
+      text.hasPrefix(
+        """
+        {
+          "schema": "sluice.candidates",
+          "version": 1,
+          "project": "p",
+        """))
+    #expect(
+      text.contains(
+        #"{"rank": 1, "id": "ab12", "formula": "W54", "atoms": 54, "score": null, "gamma_global": 3.25, "#
+      ))
+    #expect(text.hasSuffix("\"listed_apart\": []\n}\n"))
+  }
+
+  private func readCSV(_ text: String) -> [[String]] {
+    var records: [[String]] = [[]]
+    var field = ""
+    var isQuoted = false
+    var scalars = text.unicodeScalars.makeIterator()
+    var pending = scalars.next()
+    while let scalar = pending {
+      pending = scalars.next()
+      if isQuoted {
+        if scalar == "\"" {
+          if pending == "\"" {
+            field += "\""
+            pending = scalars.next()
+          } else {
+            isQuoted = false
+          }
+        } else {
+          field.unicodeScalars.append(scalar)
+        }
+      } else if scalar == "\"" {
+        isQuoted = true
+      } else if scalar == "," || scalar == "\n" {
+        records[records.count - 1].append(field)
+        field = ""
+        if scalar == "\n" && pending != nil { records.append([]) }
+      } else {
+        field.unicodeScalars.append(scalar)
+      }
+    }
+    return records
+  }
+}
