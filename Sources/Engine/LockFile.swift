@@ -29,7 +29,7 @@ struct LockFile {
       return file
     } catch {
       for leftover in isLinked ? [temporary, path] : [temporary] {
-        do throws(FileSystemError) { try fileSystem.removeFile(leftover) } catch {}
+        fileSystem.removeFileIfPossible(leftover)
       }
       switch error.code {
       case .alreadyExists: return nil
@@ -58,7 +58,7 @@ struct LockFile {
       try fileSystem.synchronizeFolder(Path.parent(path))
       return file
     } catch {
-      do throws(FileSystemError) { try fileSystem.removeFile(path) } catch {}
+      fileSystem.removeFileIfPossible(path)
       throw error
     }
   }

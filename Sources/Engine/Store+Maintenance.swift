@@ -140,7 +140,9 @@ extension Store {
     var result: [(digest: Digest, path: String, status: FileStatus)] = []
     for shard in try shards(in: kind) {
       for entry in try fileSystem.entries(of: shard) where entry.status.kind == .file {
-        guard let digest = Digest(hexadecimal: entry.name) else { continue }
+        guard let digest = Digest(hexadecimal: entry.name), digest.description == entry.name else {
+          continue
+        }
         result.append((digest, Path.join(shard, entry.name), entry.status))
       }
     }

@@ -24,11 +24,15 @@ public struct Digest: Hashable, Comparable, Sendable, Codable, CustomStringConve
 
   /// Parses 64 hexadecimal digits; nil for anything else.
   public init?(hexadecimal text: some StringProtocol) {
-    guard text.utf8.count == 64 else { return nil }
+    let isDigit = { (byte: UInt8) in
+      (48...57).contains(byte) || (65...70).contains(byte) || (97...102).contains(byte)
+    }
+    // Checked by hand: UInt64 also takes a sign.
+    guard text.utf8.count == 64, text.utf8.allSatisfy(isDigit) else { return nil }
     var words: [UInt64] = []
     var rest = text[...]
     while !rest.isEmpty {
-      guard let word = UInt64(rest.prefix(16), radix: 16), rest.first != "+" else { return nil }
+      guard let word = UInt64(rest.prefix(16), radix: 16) else { return nil }
       words.append(word)
       rest = rest.dropFirst(16)
     }
@@ -89,8 +93,12 @@ public struct DigestBuilder: Sendable {
   ]
   private var pending: [UInt8] = []
   private var count: UInt64 = 0
+  private let isPortable: Bool
 
-  public init() {}
+  public init() { isPortable = false }
+
+  /// `portable` leaves the processor's SHA instructions alone, for tests.
+  package init(portable: Bool) { isPortable = portable }
 
   /// Feeds raw bytes.
   public mutating func update(_ bytes: UnsafeRawBufferPointer) {
@@ -101,16 +109,24 @@ public struct DigestBuilder: Sendable {
       pending.append(contentsOf: rest.prefix(taken))
       rest = rest.dropFirst(taken)
       guard pending.count == 64 else { return }
-      pending.withUnsafeBufferPointer { sluice_sha256_blocks(&state, $0.baseAddress!, 1) }
+      pending.withUnsafeBufferPointer { fold($0.baseAddress!, 1) }
       pending.removeAll(keepingCapacity: true)
     }
     let whole = rest.count / 64
     if whole > 0 {
       let base = rest.base.baseAddress! + rest.startIndex
-      sluice_sha256_blocks(&state, base.assumingMemoryBound(to: UInt8.self), whole)
+      fold(base.assumingMemoryBound(to: UInt8.self), whole)
       rest = rest.dropFirst(whole * 64)
     }
     pending.append(contentsOf: rest)
+  }
+
+  private mutating func fold(_ blocks: UnsafePointer<UInt8>, _ count: Int) {
+    if isPortable {
+      sluice_sha256_blocks_portable(&state, blocks, count)
+    } else {
+      sluice_sha256_blocks(&state, blocks, count)
+    }
   }
 
   /// Feeds raw bytes.

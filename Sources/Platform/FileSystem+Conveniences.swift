@@ -84,6 +84,11 @@ extension FileSystem {
     }
   }
 
+  /// Removes a file on the way out of a failure: the first error is the news, not this one.
+  public func removeFileIfPossible(_ path: String) {
+    do throws(FileSystemError) { try removeFile(path) } catch {}
+  }
+
   /// Creates `path` and the folders above it where missing; what was created is on the disk when
   /// this returns.
   public func createFolders(_ path: String) throws(FileSystemError) {
@@ -147,7 +152,7 @@ extension FileSystem {
       try removeFile(path)
       return time
     } catch {
-      do throws(FileSystemError) { try removeFile(path) } catch { /* the first is the news */  }
+      removeFileIfPossible(path)
       throw error
     }
   }

@@ -14,7 +14,7 @@ static const uint32_t K[64] = {
 
 static inline uint32_t rotr(uint32_t x, int n) { return (x >> n) | (x << (32 - n)); }
 
-static void blocks_portable(uint32_t s[8], const uint8_t *p, size_t count) {
+void sluice_sha256_blocks_portable(uint32_t s[8], const uint8_t *p, size_t count) {
   for (; count; count--, p += 64) {
     uint32_t w[64];
     for (int i = 0; i < 16; i++)
@@ -85,10 +85,10 @@ void sluice_sha256_blocks(uint32_t state[8], const uint8_t *bytes, size_t count)
   int use = __atomic_load_n(&known, __ATOMIC_RELAXED);
   if (use < 0) __atomic_store_n(&known, use = has_sha(), __ATOMIC_RELAXED);
   if (use) blocks_sha(state, bytes, count);
-  else blocks_portable(state, bytes, count);
+  else sluice_sha256_blocks_portable(state, bytes, count);
 }
 #else
 void sluice_sha256_blocks(uint32_t state[8], const uint8_t *bytes, size_t count) {
-  blocks_portable(state, bytes, count);
+  sluice_sha256_blocks_portable(state, bytes, count);
 }
 #endif

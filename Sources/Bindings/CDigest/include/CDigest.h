@@ -5,3 +5,6 @@
 
 /// Folds `count` blocks of 64 bytes into the eight-word state.
 void sluice_sha256_blocks(uint32_t state[8], const uint8_t *bytes, size_t count);
+
+/// The same in plain C on any processor; what the fast path is tested against.
+void sluice_sha256_blocks_portable(uint32_t state[8], const uint8_t *bytes, size_t count);
