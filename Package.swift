@@ -40,13 +40,15 @@ func stage(_ name: String, _ algorithms: [Target.Dependency]) -> Target {
 }
 
 let plugins: [Target] = [
+  // What recluster and rank share: the environments of all sources as rows.
+  stage("Environments", ["Novelty"]),
   stage("Ingest", ["VASP"]),
   stage("Screen", []),
   stage("Featurize", ["ACE", "Regression"]),
   stage("Refit", ["ACE", "Regression"]),
-  stage("Recluster", ["Regression", "Novelty"]),
+  stage("Recluster", ["Novelty", "Environments"]),
   stage("Candidates", ["VASP"]),
-  stage("Rank", ["ACE", "Novelty", "Regression"]),
+  stage("Rank", ["ACE", "Novelty", "Environments"]),
   stage("Publish", ["ACE", "Report", "Novelty"]),
 ]
 

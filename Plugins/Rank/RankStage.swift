@@ -1,1 +1,116 @@
+// Environments, clusters, a potential with its ensemble, and candidates come in; the candidates in
+// order of novelty go out.
+
+import ACE
+import Configurations
+import Environments
+import LinearAlgebra
+import Novelty
+import Platform
 import StageKit
+
+/// Grades every candidate against the active sets and orders them so that the list is diverse.
+public struct RankStage: FoldStage {
+  public static let description = StageDescription(
+    name: "rank", version: 1,
+    summary: "Ranks candidates by extrapolation grades (global and local) and ensemble deviation, diversely.",
+    takes: [
+      StageInput(.features), StageInput(.clustering), StageInput(.potential), StageInput(.candidates),
+    ],
+    gives: [.whole(.ranking), .whole(.activeSets)])
+
+  let options: RankOptions
+
+  public init(parameters: inout ParameterDecoder) throws(ParameterError) {
+    options = try RankOptions(&parameters)
+  }
+
+  public func process(_ inputs: StageInputs, _ context: StageContext) throws -> FoldResult {
+    let environments = try EnvironmentRows(inputs.collection(.features), context)
+    let references = try References(environments, inputs.whole(.clustering), options, context)
+    let model = try EnsembleModel(inputs.whole(.potential), context)
+    let pool = try CandidatePool(model: model, references: references, options: options, context: context)
+    let graded = try pool.graded(inputs.collection(.candidates))
+    let list = try RankedList(graded, references: references, options: options, context: context)
+
+    var ranking = ArtifactDraft(.ranking)
+    ranking.add("ranking.json", try CanonicalJSON.encode(list.ranking))
+    ranking.add("structures.extxyz", list.structures)
+    ranking.add("map.json", try CanonicalJSON.encode(try list.map(environments)))
+    ranking.add("grades.json", try CanonicalJSON.encode(list.grades))
+    var sets = ArtifactDraft(.activeSets)
+    try references.add(to: &sets)
+    var result = FoldResult(wholes: [ranking, sets])
+    if graded.isEmpty {
+      result.diagnostics.append(
+        Diagnostic(
+          .warning, code: "no-candidates", cause: "the pools hold no candidate structure.",
+          remedy: "Put structures into a pool of the candidates stage."))
+    }
+    for element in references.elements where references.of(element)!.sets.global.rank < model.functions(element) {
+      let reference = references.of(element)!
+      result.diagnostics.append(
+        Diagnostic(
+          .note, code: "rank-deficient",
+          cause: "the environments of \(element) span \(reference.sets.global.rank) of "
+            + "\(model.functions(element)) directions; what leaves that span has no finite grade and counts as outside."))
+    }
+    return result
+  }
+}
+
+/// What orders the list.
+enum RankScore: String, CaseIterable {
+  case localDOptimality = "local-d-optimality"
+  case dOptimality = "d-optimality"
+  case ensemble
+  case densityRatio = "density-ratio"
+
+  var explanation: String {
+    switch self {
+    case .localDOptimality:
+      "Largest local extrapolation grade of the structure's atoms: for each atom the smallest grade over the clusters. Above 1 no kind of place in the training data explains it."
+    case .dOptimality:
+      "Largest extrapolation grade of the structure's atoms against one active set of all training data."
+    case .ensemble:
+      "Largest deviation of an ensemble member's force on an atom from the mean, eV/Å."
+    case .densityRatio:
+      "Largest local density ratio of the structure's atoms: distance to the nearest training environments over the distances that are usual among them."
+    }
+  }
+}
+
+/// How to rank, as a pipeline file says it.
+struct RankOptions: Sendable {
+  let score: RankScore
+  let rule: LocalGradeRule
+  let top: Int
+  let worstAtoms: Int
+  let smallestGrade: Double
+  let largestGrade: Double
+  let smallestGainShare: Double
+
+  init(_ parameters: inout ParameterDecoder) throws(ParameterError) {
+    score = RankScore(
+      rawValue: try parameters.choice(
+        "score", of: RankScore.allCases.map(\.rawValue), default: RankScore.localDOptimality.rawValue,
+        "What orders the list."))!
+    rule = LocalGradeRule(
+      rawValue: try parameters.choice(
+        "localRule", of: LocalGradeRule.allCases.map(\.rawValue), default: LocalGradeRule.minimum.rawValue,
+        "Which cluster speaks for an atom: the one with the smallest grade, its own, or its own where the global set neglects it."
+      ))!
+    top = try parameters.integer("top", default: 50, in: 1...1_000_000, "Length of the list.")
+    worstAtoms = try parameters.integer(
+      "worstAtoms", default: 8, in: 1...10_000,
+      "Atoms of a structure, the most novel ones, whose environments decide how diverse the list is.")
+    smallestGrade = try parameters.number(
+      "minGrade", default: 0, in: .notNegative, "Leave out structures with a smaller grade: they are known.")
+    largestGrade = try parameters.number(
+      "maxGrade", default: 1e9, in: .positive,
+      "List structures with a larger grade apart: their geometry is probably broken.")
+    smallestGainShare = try parameters.number(
+      "minGainShare", default: 0.05, in: .between(0, 1),
+      "Skip structures of whose gain the ones above have left a smaller share: near-duplicates.")
+  }
+}

@@ -91,3 +91,71 @@ public struct Ranking: Sendable, Codable, Equatable {
     }
   }
 }
+
+/// One cluster and its active set (part `clusters.json` of `active-sets`).
+public struct ClusterSummary: Sendable, Codable, Equatable {
+  public var element: String
+  public var name: String
+  /// Training environments in it.
+  public var rows: Int
+  /// Independent directions that they span.
+  public var rank: Int
+  /// (share of the global active rows)/(share of the rows): below 1 the global set neglects it.
+  public var representation: Double
+  public var globalRank: Int
+  public var globalCondition: Double
+
+  public init(
+    element: String, name: String, rows: Int, rank: Int, representation: Double, globalRank: Int,
+    globalCondition: Double
+  ) {
+    self.element = element
+    self.name = name
+    self.rows = rows
+    self.rank = rank
+    self.representation = representation
+    self.globalRank = globalRank
+    self.globalCondition = globalCondition
+  }
+}
+
+/// Configuration space in two principal components (part `map.json` of a `ranking`), per element.
+public struct ConfigurationMap: Sendable, Codable, Equatable {
+  public struct Point: Sendable, Codable, Equatable {
+    public var x: Double
+    public var y: Double
+    /// Cluster of a training environment; rank of a candidate, nil where it is not listed.
+    public var label: Int?
+
+    public init(x: Double, y: Double, label: Int?) {
+      self.x = x
+      self.y = y
+      self.label = label
+    }
+  }
+
+  public var element: String
+  public var clusterNames: [String]
+  /// A bounded sample.
+  public var training: [Point]
+  /// The responsible atom of every candidate structure.
+  public var candidates: [Point]
+
+  public init(element: String, clusterNames: [String], training: [Point], candidates: [Point]) {
+    self.element = element
+    self.clusterNames = clusterNames
+    self.training = training
+    self.candidates = candidates
+  }
+}
+
+/// Grades of all candidate structures (part `grades.json` of a `ranking`), in the order of sources and frames.
+public struct CandidateGrades: Sendable, Codable, Equatable {
+  public var global: [Double]
+  public var local: [Double]
+
+  public init(global: [Double], local: [Double]) {
+    self.global = global
+    self.local = local
+  }
+}
