@@ -14,7 +14,8 @@ public struct Basis: Sendable, Equatable {
 
   /// Brings functions into evaluator order; throws where a function does not fit its bonds.
   public init(
-    elements: [Element], bonds: [[Bond]], functions: [[BasisFunction]], splineBinWidth: Double = 0.001
+    elements: [Element], bonds: [[Bond]], functions: [[BasisFunction]],
+    splineBinWidth: Double = 0.001
   ) throws(ACEError) {
     self.elements = elements
     self.bonds = bonds
@@ -45,7 +46,8 @@ public struct Basis: Sendable, Equatable {
     guard count > 0, elements == BasisSpecification.ordered(elements) else {
       throw .mismatch("elements must be given once each, sorted by symbol")
     }
-    guard functions.count == count, bonds.count == count, bonds.allSatisfy({ $0.count == count }) else {
+    guard functions.count == count, bonds.count == count, bonds.allSatisfy({ $0.count == count })
+    else {
       throw .mismatch("a basis needs the functions of every element and a bond of every pair")
     }
     for (i, row) in bonds.enumerated() {
@@ -55,8 +57,10 @@ public struct Basis: Sendable, Equatable {
           (0...200).contains(bond.radialLimit), (0...10).contains(bond.angularLimit)
         else { throw .mismatch("bond \(name) has a cutoff or limits out of range") }
         if let mixing = bond.mixing {
-          guard mixing.count == bond.radialLimit * (bond.angularLimit + 1) * bond.functionCount else {
-            throw .mismatch("bond \(name): radcoefficients must have shape [nradmax][lmax + 1][nradbase]")
+          guard mixing.count == bond.radialLimit * (bond.angularLimit + 1) * bond.functionCount
+          else {
+            throw .mismatch(
+              "bond \(name): radcoefficients must have shape [nradmax][lmax + 1][nradbase]")
           }
         } else if bond.radialLimit > bond.functionCount {
           throw .mismatch("bond \(name) has more mixed radial functions than radial functions")
@@ -79,7 +83,8 @@ public struct Basis: Sendable, Equatable {
       }
       let bond = bonds[centre][f.neighbors[t]]
       let nLimit = f.rank == 1 ? bond.functionCount : bond.radialLimit
-      guard f.ns[t] >= 1, f.ns[t] <= nLimit, f.ls[t] >= 0, f.ls[t] <= bond.angularLimit || f.rank == 1
+      guard f.ns[t] >= 1, f.ns[t] <= nLimit, f.ls[t] >= 0,
+        f.ls[t] <= bond.angularLimit || f.rank == 1
       else { throw .mismatch("\(name): n or l beyond the limits of its bond") }
     }
     guard f.rank > 1 || f.ls == [0], f.ls.reduce(0, +) % 2 == 0,

@@ -91,7 +91,8 @@ enum EvaluatorOrder {
             if a.vectors.count != b.vectors.count { return a.vectors.count < b.vectors.count }
             let (x, y) = (a.vectors.flatMap { $0 }, b.vectors.flatMap { $0 })
             if x != y { return x.lexicographicallyPrecedes(y) }
-            return functions[a.index].couplings.lexicographicallyPrecedes(functions[b.index].couplings)
+            return functions[a.index].couplings.lexicographicallyPrecedes(
+              functions[b.index].couplings)
           }.map(\.index))
       }
       start = end

@@ -95,7 +95,8 @@ struct ElementBlock {
       let independent = couplings.intermediates(ls: ls, runs: runs)
       for intermediate in EvaluatorOrder.unambiguous(ls: ls, couplings: independent) {
         chosen.append(
-          BasisFunction(centre: centre, neighbors: species, ns: ns, ls: ls, couplings: intermediate))
+          BasisFunction(centre: centre, neighbors: species, ns: ns, ls: ls, couplings: intermediate)
+        )
       }
     }
   }

@@ -57,7 +57,9 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
   public func validate() throws(ACEError) {
     func refuse(_ cause: String) throws(ACEError) { throw .invalidSpecification(cause) }
     if elements.isEmpty { try refuse("the basis needs at least one element") }
-    if !(cutoff > 0.5 && cutoff <= 20) { try refuse("the cutoff must lie in 0.5...20 Å, not \(cutoff)") }
+    if !(cutoff > 0.5 && cutoff <= 20) {
+      try refuse("the cutoff must lie in 0.5...20 Å, not \(cutoff)")
+    }
     if !(1...6).contains(order) { try refuse("the order must lie in 1...6, not \(order)") }
     if limits.isEmpty { try refuse("the basis needs limits of n and l") }
     for limit in limits {
@@ -67,8 +69,12 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
       if limit.radial.count > order {
         try refuse("limits are given for \(limit.radial.count) ranks, the order is \(order)")
       }
-      for n in limit.radial where !(1...40).contains(n) { try refuse("n must lie in 1...40, not \(n)") }
-      for l in limit.angular where !(0...10).contains(l) { try refuse("l must lie in 0...10, not \(l)") }
+      for n in limit.radial where !(1...40).contains(n) {
+        try refuse("n must lie in 1...40, not \(n)")
+      }
+      for l in limit.angular where !(0...10).contains(l) {
+        try refuse("l must lie in 0...10, not \(l)")
+      }
       if limit.angular[0] != 0 { try refuse("rank 1 has l = 0 only") }
     }
     if let count = functionsPerElement, !(1...20_000).contains(count) {
@@ -80,7 +86,9 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     switch radial {
     case .chebExpCos(let lambda, let shell):
       if !(lambda > 0 && lambda <= 50) { try refuse("lambda must lie in 0...50, not \(lambda)") }
-      if !(shell > 0 && shell < cutoff) { try refuse("the shell must lie between 0 and the cutoff") }
+      if !(shell > 0 && shell < cutoff) {
+        try refuse("the shell must lie between 0 and the cutoff")
+      }
     case .chebPow(let lambda):
       if !(lambda >= 1 && lambda <= 50) { try refuse("lambda must lie in 1...50, not \(lambda)") }
     case .sBessel, .chebLinear: break

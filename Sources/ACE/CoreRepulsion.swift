@@ -29,7 +29,9 @@ struct CoreRepulsion {
   ]
 
   /// Ziegler, Biersack, Littmark: screened nuclear repulsion, switched to zero before the cutoff.
-  private static func screened(_ bond: Bond, _ a: Element, _ b: Element, _ r: Double) -> (Double, Double) {
+  private static func screened(_ bond: Bond, _ a: Element, _ b: Element, _ r: Double) -> (
+    Double, Double
+  ) {
     let (zi, zj) = (Double(a.atomicNumber), Double(b.atomicNumber))
     let length = 0.4685 / (pow(zi, 0.23) + pow(zj, 0.23))
     /// phi(r/a)/r and its first two derivatives.

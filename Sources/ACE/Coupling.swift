@@ -2,7 +2,9 @@
 
 /// Standard real Clebsch-Gordan coefficients <j1 m1 j2 m2 | J M>, integer angular momenta.
 enum ClebschGordan {
-  static let factorials: [Double] = (1...80).reduce(into: [1.0]) { $0.append($0.last! * Double($1)) }
+  static let factorials: [Double] = (1...80).reduce(into: [1.0]) {
+    $0.append($0.last! * Double($1))
+  }
 
   static func binomial(_ n: Int, _ k: Int) -> Int {
     guard k >= 0, k <= n else { return 0 }

@@ -1,4 +1,5 @@
 import CKernels
+import Configurations
 
 /// Everything the kernels need to know of one centre element. Immutable once made.
 struct ElementProgram: Sendable {
@@ -21,7 +22,7 @@ struct ElementProgram: Sendable {
   private let tableValues: ConstantBuffer<Double>
   let bonds: [BondKernel]
 
-  init(functions list: [BasisFunction], bonds: [Bond]) {
+  init(functions list: [BasisFunction], bonds: [Bond], spline: Double?) {
     let built = ProgramBuilder(functions: list, bonds: bonds)
     functionCount = list.count
     channels = ConstantBuffer(built.channels)
@@ -38,7 +39,7 @@ struct ElementProgram: Sendable {
     tableRows = ConstantBuffer(built.tableRows)
     tablePairs = ConstantBuffer(built.tablePairs)
     tableValues = ConstantBuffer(built.tableValues)
-    self.bonds = bonds.map(BondKernel.init)
+    self.bonds = bonds.map { BondKernel($0, spline: spline) }
   }
 
   var tables: sluice_ace_tables {
@@ -62,9 +63,13 @@ struct BondKernel: Sendable {
   let bond: Bond
   private let constants: ConstantBuffer<Double>
   private let mixing: ConstantBuffer<Double>?
+  /// Width of the bins that LAMMPS would use, Å; nil for exact functions.
+  private let binWidth: Double?
 
-  init(_ bond: Bond) {
+  /// `spline`: the bin width of a potential file where its tables are to be imitated.
+  init(_ bond: Bond, spline: Double?) {
     self.bond = bond
+    binWidth = spline.map { bond.cutoff / max((bond.cutoff / $0).rounded(.down), 1) }
     var constants: [Double] = []
     if case .sBessel = bond.radial {
       var previous = 1.0
@@ -103,7 +108,42 @@ struct BondKernel: Sendable {
   /// Values and derivatives, shape [rowCount][padded] each.
   func evaluate(
     _ distances: UnsafePointer<Double>, count: Int, padded: Int,
-    values: UnsafeMutablePointer<Double>, slopes: UnsafeMutablePointer<Double>
+    values: UnsafeMutablePointer<Double>, slopes: UnsafeMutablePointer<Double>, workspace: Workspace
+  ) {
+    if let width = binWidth {
+      let size = bond.functionCount * padded
+      let ends = workspace.radialEnds.reserve(2 * size + 2 * padded)
+      let (start, end) = (ends + 2 * size, ends + 2 * size + padded)
+      for j in 0..<padded {
+        start[j] = width * max((distances[j] / width).rounded(.down), 1)
+        end[j] = start[j] + width
+      }
+      exact(start, count, padded, values, slopes)
+      exact(end, count, padded, ends, ends + size)
+      for j in 0..<count where end[j] >= bond.cutoff * (1 - 1e-9) {
+        for k in 0..<bond.functionCount {
+          ends[k * padded + j] = 0
+          ends[size + k * padded + j] = 0
+        }
+      }
+      sluice_ace_interpolate(
+        distances, start, width, Int32(bond.functionCount), Int32(padded), values, slopes, ends,
+        ends + size)
+    } else {
+      exact(distances, count, padded, values, slopes)
+    }
+    guard let mixing else { return }
+    let stride = Int32(padded)
+    let rows = Int32((bond.angularLimit + 1) * bond.radialLimit)
+    let start = bond.functionCount * padded
+    let k = Int32(bond.functionCount)
+    sluice_ace_mix(mixing.pointer, rows, k, stride, stride, values, values + start)
+    sluice_ace_mix(mixing.pointer, rows, k, stride, stride, slopes, slopes + start)
+  }
+
+  private func exact(
+    _ distances: UnsafePointer<Double>, _ count: Int, _ padded: Int,
+    _ values: UnsafeMutablePointer<Double>, _ slopes: UnsafeMutablePointer<Double>
   ) {
     let fades = bond.innerCutoffKind == .distance
     var radial = sluice_ace_radial(
@@ -113,12 +153,21 @@ struct BondKernel: Sendable {
       constants: constants.pointer)
     let stride = Int32(padded)
     sluice_ace_radial_functions(&radial, distances, Int32(count), stride, stride, values, slopes)
-    guard let mixing else { return }
-    let rows = Int32((bond.angularLimit + 1) * bond.radialLimit)
-    let start = bond.functionCount * padded
-    let k = Int32(bond.functionCount)
-    sluice_ace_mix(mixing.pointer, rows, k, stride, stride, values, values + start)
-    sluice_ace_mix(mixing.pointer, rows, k, stride, stride, slopes, slopes + start)
+  }
+
+  /// Core repulsion at a distance with its derivative, eV and eV/Å.
+  func core(_ a: Element, _ b: Element, _ r: Double) -> (Double, Double) {
+    guard let width = binWidth else { return CoreRepulsion.pair(bond, a, b, r) }
+    if bond.corePrefactor == 0 || r >= bond.cutoff { return (0, 0) }
+    let start = width * max((r / width).rounded(.down), 1)
+    let (f, df) = CoreRepulsion.pair(bond, a, b, start)
+    let (e, de) = CoreRepulsion.pair(bond, a, b, start + width)
+    let t = (r - start) / width
+    let c2 = 3 * (e - f) - width * (2 * df + de)
+    let c3 = 2 * (f - e) + width * (df + de)
+    return (
+      f + t * (width * df + t * (c2 + t * c3)), (width * df + t * (2 * c2 + 3 * t * c3)) / width
+    )
   }
 }
 
@@ -143,9 +192,12 @@ extension sluice_ace_harmonics {
         ab[l * width + m] = first * ((z - y) / (4 * z - 1)).squareRoot()
       }
     }
-    withUnsafeMutableBytes(of: &h.diagonal) { target in diagonal.withUnsafeBytes { target.copyMemory(from: $0) } }
+    withUnsafeMutableBytes(of: &h.diagonal) { target in
+      diagonal.withUnsafeBytes { target.copyMemory(from: $0) }
+    }
     withUnsafeMutableBytes(of: &h.a) { target in a.withUnsafeBytes { target.copyMemory(from: $0) } }
-    withUnsafeMutableBytes(of: &h.ab) { target in ab.withUnsafeBytes { target.copyMemory(from: $0) } }
+    withUnsafeMutableBytes(of: &h.ab) { target in ab.withUnsafeBytes { target.copyMemory(from: $0) }
+    }
     return h
   }()
 }

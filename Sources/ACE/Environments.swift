@@ -7,6 +7,7 @@ public final class Workspace {
   var sums = ScratchBuffer<Double>()
   var neighborData = ScratchBuffer<Double>()
   var radialData = ScratchBuffer<Double>()
+  var radialEnds = ScratchBuffer<Double>()
   var values = ScratchBuffer<Double>()
   var adjoints = ScratchBuffer<Double>()
   var pairs = ScratchBuffer<Double>()
@@ -129,7 +130,8 @@ struct BlockEnvironment {
     for segment in segments {
       program.bonds[segment.neighborElement].evaluate(
         distance + segment.start, count: segment.count, padded: segment.padded,
-        values: values + segment.radialStart, slopes: slopes + segment.radialStart)
+        values: values + segment.radialStart, slopes: slopes + segment.radialStart,
+        workspace: workspace)
     }
     sum(program, lanes: block.atoms.count, workspace)
   }

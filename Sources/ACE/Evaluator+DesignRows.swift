@@ -17,7 +17,8 @@ extension Evaluator {
     for block in atoms.blocks {
       let program = programs[block.element]
       if program.functionCount == 0 { continue }
-      let environment = try BlockEnvironment(block, of: atoms, program: program, workspace: workspace)
+      let environment = try BlockEnvironment(
+        block, of: atoms, program: program, workspace: workspace)
       program.multiply(environment.nodes, gradients: true)
       let values = self.values(program, environment, workspace)
       let first = basis.columns(ofElement: block.element).lowerBound

@@ -20,7 +20,8 @@ extension Evaluator {
     var totals = PairTotals(atoms: configuration.count)
     for block in atoms.blocks {
       let program = programs[block.element]
-      let environment = try BlockEnvironment(block, of: atoms, program: program, workspace: workspace)
+      let environment = try BlockEnvironment(
+        block, of: atoms, program: program, workspace: workspace)
       program.multiply(environment.nodes, gradients: false)
       let embedding = potential.embeddings[block.element]
       let coefficients = potential.coefficients[block.element]
@@ -52,7 +53,8 @@ extension Evaluator {
         program.ops.pointer, Int32(program.forwardOps), &tables, program.functions.pointer,
         Int32(program.functionCount), environment.nodes, Int32(program.forwardComponents),
         coefficients, Int32(embedding.densityCount), padded, adjoints)
-      addForces(program, environment, block, atoms, workspace, adjoints, stride: 8, offset: 0, &totals)
+      addForces(
+        program, environment, block, atoms, workspace, adjoints, stride: 8, offset: 0, &totals)
     }
     return totals.evaluation(energies, configuration)
   }

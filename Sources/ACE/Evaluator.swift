@@ -43,10 +43,20 @@ public struct Evaluator: Sendable {
   public let basis: Basis
   let programs: [ElementProgram]
 
-  public init(_ basis: Basis) {
+  /// How radial functions are computed.
+  public enum RadialEvaluation: Sendable {
+    /// From their formulas.
+    case exact
+    /// By cubic interpolation in bins of the basis' spline width, as LAMMPS and pacemaker do: agrees
+    /// with them to rounding, where exact functions differ by up to 1e-7 eV/Å.
+    case tabulated
+  }
+
+  public init(_ basis: Basis, radial: RadialEvaluation = .exact) {
     self.basis = basis
+    let spline = radial == .tabulated ? basis.splineBinWidth : nil
     programs = basis.elements.indices.map {
-      ElementProgram(functions: basis.functions[$0], bonds: basis.bonds[$0])
+      ElementProgram(functions: basis.functions[$0], bonds: basis.bonds[$0], spline: spline)
     }
   }
 
@@ -59,7 +69,8 @@ public struct Evaluator: Sendable {
     var members = [[Int]](repeating: [], count: basis.elements.count)
     for block in atoms.blocks {
       let program = programs[block.element]
-      let environment = try BlockEnvironment(block, of: atoms, program: program, workspace: workspace)
+      let environment = try BlockEnvironment(
+        block, of: atoms, program: program, workspace: workspace)
       program.multiply(environment.nodes, gradients: false)
       let values = self.values(program, environment, workspace)
       for lane in block.atoms.indices {

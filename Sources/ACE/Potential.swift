@@ -29,7 +29,9 @@ public struct Potential: Sendable, Equatable {
     for (i, embedding) in self.embeddings.enumerated() {
       guard embedding.densityCount >= 1,
         coefficients[i].count == basis.functions[i].count * embedding.densityCount
-      else { throw .mismatch("\(basis.elements[i]) needs one coefficient per function and density") }
+      else {
+        throw .mismatch("\(basis.elements[i]) needs one coefficient per function and density")
+      }
     }
   }
 

@@ -22,14 +22,16 @@ struct YAMLBlocks {
       guard !members.isEmpty else { throw block.failure("speciesblock", "names no element") }
       blocks.append((members, block))
     }
-    let elements = BasisSpecification.ordered(blocks.filter { $0.elements.count == 1 }.map { $0.elements[0] })
+    let elements = BasisSpecification.ordered(
+      blocks.filter { $0.elements.count == 1 }.map { $0.elements[0] })
     guard !elements.isEmpty else { throw node.failure("species", "no block of a single element") }
     var index: [Element: Int] = [:]
     for (i, element) in elements.enumerated() { index[element] = i }
     for (members, block) in blocks where members.contains(where: { index[$0] == nil }) {
       throw block.failure("speciesblock", "an element without a block of its own")
     }
-    var bonds: [[Bond?]] = Array(repeating: Array(repeating: nil, count: elements.count), count: elements.count)
+    var bonds: [[Bond?]] = Array(
+      repeating: Array(repeating: nil, count: elements.count), count: elements.count)
     var embeddings: [Embedding?] = Array(repeating: nil, count: elements.count)
     for (members, block) in blocks where members.count <= 2 {
       let (i, j) = (index[members[0]]!, index[members.last!]!)
@@ -43,7 +45,9 @@ struct YAMLBlocks {
       let centre = index[members[0]]!
       let densities = embeddings[centre]!.densityCount
       for entry in try block.optional("nbody", in: "speciesblock")?.items("nbody") ?? [] {
-        if let skip = try entry.optional("skip", in: "nbody")?.text, skip == "true" || skip == "True" {
+        if let skip = try entry.optional("skip", in: "nbody")?.text,
+          skip == "true" || skip == "True"
+        {
           continue
         }
         functions[centre].append(try Self.function(entry, centre, index, densities))
@@ -93,7 +97,9 @@ struct YAMLBlocks {
   }
 
   private static func bond(_ block: YAMLNode) throws(PotentialFileError) -> Bond {
-    func number(_ key: String) throws(PotentialFileError) -> Double { try block.required(key).double(key) }
+    func number(_ key: String) throws(PotentialFileError) -> Double {
+      try block.required(key).double(key)
+    }
     func whole(_ key: String) throws(PotentialFileError) -> Int { try block.required(key).int(key) }
     let cutoff = try number("rcutij")
     let shell = try number("dcutij")
@@ -145,7 +151,8 @@ struct YAMLBlocks {
       throw entry.failure("lint", "is not possible for nl \(ls)")
     }
     return (
-      BasisFunction(centre: centre, neighbors: Array(members[1...]), ns: ns, ls: ls, couplings: lint), c
+      BasisFunction(
+        centre: centre, neighbors: Array(members[1...]), ns: ns, ls: ls, couplings: lint), c
     )
   }
 }

@@ -87,7 +87,8 @@ struct ProgramBuilder {
     }
     channel.lmax = Int32(counts.count - 1)
     channel.first_count = Int32(first)
-    var places = [Int32](repeating: 0, count: first + zip(counts, 0...).reduce(0) { $0 + $1.0 * (2 * $1.1 + 1) })
+    var places = [Int32](
+      repeating: 0, count: first + zip(counts, 0...).reduce(0) { $0 + $1.0 * (2 * $1.1 + 1) })
     for n in 0..<first {
       places[n] = Int32(components)
       firstRank[LeafKey(neighbor: neighbor, n: n + 1, l: 0)] = components
@@ -96,9 +97,15 @@ struct ProgramBuilder {
     var base = first
     for (l, count) in counts.enumerated() {
       let row = bond.mixing == nil ? 0 : bond.functionCount + l * bond.radialLimit
-      withUnsafeMutableBytes(of: &channel.counts) { $0.assumingMemoryBound(to: Int32.self)[l] = Int32(count) }
-      withUnsafeMutableBytes(of: &channel.bases) { $0.assumingMemoryBound(to: Int32.self)[l] = Int32(base) }
-      withUnsafeMutableBytes(of: &channel.rows) { $0.assumingMemoryBound(to: Int32.self)[l] = Int32(row) }
+      withUnsafeMutableBytes(of: &channel.counts) {
+        $0.assumingMemoryBound(to: Int32.self)[l] = Int32(count)
+      }
+      withUnsafeMutableBytes(of: &channel.bases) {
+        $0.assumingMemoryBound(to: Int32.self)[l] = Int32(base)
+      }
+      withUnsafeMutableBytes(of: &channel.rows) {
+        $0.assumingMemoryBound(to: Int32.self)[l] = Int32(row)
+      }
       for n in 0..<count {
         leaves[LeafKey(neighbor: neighbor, n: n + 1, l: l)] = nodes.count
         nodes.append(Node(l: l, offset: components, inputs: nil))
@@ -119,7 +126,9 @@ struct ProgramBuilder {
       return nil
     }
     var parts = (0..<f.rank).map { t in
-      Coupled(node: leaves[LeafKey(neighbor: f.neighbors[t], n: f.ns[t], l: f.ls[t])]!, scale: 1, phase: 0)
+      Coupled(
+        node: leaves[LeafKey(neighbor: f.neighbors[t], n: f.ns[t], l: f.ls[t])]!, scale: 1, phase: 0
+      )
     }
     let steps = CouplingTree(rank: f.rank).steps
     for (s, step) in steps.dropLast().enumerated() {
@@ -230,7 +239,9 @@ struct ProgramBuilder {
     descend(y, gradient: gy, scale * fy * tensors.exchangeFactor(byX), start)
   }
 
-  private mutating func gradientNode(_ g: Int, _ y: Int, _ key: CouplingTensors.Key) -> (Int, Double) {
+  private mutating func gradientNode(_ g: Int, _ y: Int, _ key: CouplingTensors.Key) -> (
+    Int, Double
+  ) {
     let factor = tensors.gradientFactor(key)
     let (node, exchange) = shared(g, y, .init(l1: key.L, l2: key.l2, L: key.l1))
     return (node, factor * exchange)

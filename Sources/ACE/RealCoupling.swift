@@ -51,7 +51,9 @@ struct CouplingTensor: Equatable {
   init(canonical l1: Int, _ l2: Int, _ L: Int) {
     self.init(zero: l1, l2, L)
     let momenta = [l1, l2, L]
-    let order = [0, 1, 2].sorted { momenta[$0] != momenta[$1] ? momenta[$0] < momenta[$1] : $0 < $1 }
+    let order = [0, 1, 2].sorted {
+      momenta[$0] != momenta[$1] ? momenta[$0] < momenta[$1] : $0 < $1
+    }
     let (a, b, c) = (momenta[order[0]], momenta[order[1]], momenta[order[2]])
     let source = CouplingTensor(clebschGordan: a, b, c)
     let norm = Double(2 * c + 1).squareRoot()

@@ -28,8 +28,8 @@ struct ShortRange {
       let bond = program.bonds[segment.neighborElement].bond
       for entry in segment.start..<segment.start + segment.count {
         let r = environment.distance[entry]
-        let (value, slope) = CoreRepulsion.pair(
-          bond, basis.elements[element], basis.elements[segment.neighborElement], r)
+        let (value, slope) = program.bonds[segment.neighborElement].core(
+          basis.elements[element], basis.elements[segment.neighborElement], r)
         repulsion += value
         if slope != 0 { slopes.append((entry, slope)) }
         let depth = r - (bond.innerCutoff - bond.innerCutoffWidth)

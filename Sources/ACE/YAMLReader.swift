@@ -47,7 +47,9 @@ struct YAMLReader {
 
   private func isBreak(_ b: UInt8) -> Bool { b == 10 || b == 13 }
 
-  private mutating func skipSpaces() { while position < bytes.count, isSpace(byte()) { position += 1 } }
+  private mutating func skipSpaces() {
+    while position < bytes.count, isSpace(byte()) { position += 1 }
+  }
 
   /// Spaces, comments and line ends.
   private mutating func skipBlank() {
@@ -137,7 +139,9 @@ struct YAMLReader {
   }
 
   /// What follows a dash or a colon: on this line, or deeper on the next ones.
-  private mutating func nested(parent: Int, dashAllowed: Bool) throws(PotentialFileError) -> YAMLNode {
+  private mutating func nested(parent: Int, dashAllowed: Bool) throws(PotentialFileError)
+    -> YAMLNode
+  {
     if !atLineEnd() {
       // After a dash a mapping may begin on the same line; after a colon it may not.
       if dashAllowed {

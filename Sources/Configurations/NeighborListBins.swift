@@ -66,7 +66,9 @@ struct AtomBins {
   private let starts: [Int]
   private let members: [Int32]
 
-  init(_ positions: [Vector3], frame: BinningFrame, cutoff: Double, limit: Int) throws(NeighborListError) {
+  init(_ positions: [Vector3], frame: BinningFrame, cutoff: Double, limit: Int)
+    throws(NeighborListError)
+  {
     self.positions = positions
     self.frame = frame
     var wraps: [SIMD3<Int32>] = []

@@ -34,7 +34,8 @@ struct Golden: Decodable {
   let structures: [Structure]
 
   static let names = [
-    "Si_tiny", "Si_sbessel_crad", "Si_cheblinear", "W_100", "W_500", "Cu_chebpow_core", "Cu_zbl_fs2",
+    "Si_tiny", "Si_sbessel_crad", "Si_cheblinear", "W_100", "W_500", "Cu_chebpow_core",
+    "Cu_zbl_fs2",
     "CuZr",
   ]
 

@@ -14,7 +14,7 @@ struct GoldenTests {
     let golden = try Golden.load(name)
     let potential = try Self.potential(name)
     #expect(potential.basis.functions.map(\.count) == golden.nfuncs)
-    let evaluator = Evaluator(potential.basis)
+    let evaluator = Evaluator(potential.basis, radial: .tabulated)
     var worst = 0.0
     for structure in golden.structures {
       for group in try evaluator.projections(of: structure.configuration) {
@@ -33,7 +33,7 @@ struct GoldenTests {
   @Test(arguments: Golden.names) func energiesForcesAndVirial(_ name: String) throws {
     let golden = try Golden.load(name)
     let potential = try Self.potential(name)
-    let evaluator = Evaluator(potential.basis)
+    let evaluator = Evaluator(potential.basis, radial: .tabulated)
     for (index, structure) in golden.structures.enumerated() {
       let result = try evaluator.evaluate(potential, structure.configuration)
       let count = Double(structure.symbols.count)
@@ -51,6 +51,90 @@ struct GoldenTests {
         let difference = zip(ours, v).map { abs($0 - $1) }.max()!
         #expect(difference < 1e-9 * max(1, v.map(abs).max()!), "\(name) \(index)")
       }
+    }
+  }
+
+  @Test(arguments: Golden.names) func grades(_ name: String) throws {
+    let golden = try Golden.load(name)
+    let potential = try Self.potential(name)
+    let file = try ActiveSetFile(decoding: try SharedData.bytes("golden/\(name).asi"))
+    let evaluator = Evaluator(potential.basis, radial: .tabulated)
+    let condition = golden.active_set.values.map(\.cond).max()!
+    for (index, structure) in golden.structures.enumerated() {
+      let grades = try evaluator.grades(
+        of: structure.configuration, inverses: file.inverses(for: potential.basis))
+      #expect(grades.count == structure.gamma.count)
+      for (ours, reference) in zip(grades, structure.gamma) where condition < 1e9 {
+        #expect(abs(ours - reference) <= 1e-6 * max(1, reference), "\(name) \(index)")
+      }
+    }
+    #expect(try ActiveSetFile(decoding: file.encoded) == file)
+  }
+
+  @Test(arguments: Golden.names) func yamlRoundTripIsBitExact(_ name: String) throws {
+    let potential = try Self.potential(name)
+    let text = potential.yaml
+    let again = try Potential(yaml: text)
+    #expect(again == potential)
+    #expect(again.yaml == text)
+  }
+
+  @Test(arguments: Golden.names) func yaceRoundTripAndExpansion(_ name: String) throws {
+    let potential = try Self.potential(name)
+    let file = try CTildeFile(decoding: try SharedData.bytes("golden/\(name).yace"))
+    #expect(try CTildeFile(decoding: file.encoded) == file)
+    // Our expansion has the numbers of pacemaker's.
+    let ours = CTildeFile(potential)
+    #expect(ours.bonds == file.bonds && ours.embeddings == file.embeddings)
+    for (a, b) in zip(ours.functions, file.functions) {
+      #expect(a.count == b.count)
+      var reference: [String: [[Int]: [Double]]] = [:]
+      for (functions, list) in [(a, 0), (b, 1)] {
+        for f in functions {
+          var table: [[Int]: [Double]] = [:]
+          let width = f.coefficients.count / f.projections.count
+          for (k, ms) in f.projections.enumerated() {
+            let key = Self.canonical(ms, f)
+            for p in 0..<width {
+              table[key, default: Array(repeating: 0, count: width)][p] +=
+                f.coefficients[k * width + p]
+            }
+          }
+          let name = "\(f.neighbors) \(f.ns) \(f.ls)"
+          if list == 0 {
+            reference[name] = table
+          } else {
+            let other = reference[name] ?? [:]
+            for key in Set(table.keys).union(other.keys) {
+              let x = table[key] ?? Array(repeating: 0, count: width)
+              let y = other[key] ?? Array(repeating: 0, count: width)
+              #expect(zip(x, y).allSatisfy { abs($0 - $1) < 1e-15 + 1e-12 * abs($0) }, "\(name)")
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// The same for all m-vectors that differ by exchange of equal factors or by reversal of signs.
+  private static func canonical(_ ms: [Int], _ f: CTildeFile.Function) -> [Int] {
+    func sorted(_ ms: [Int]) -> [Int] {
+      let tuples = ms.indices.map { [f.neighbors[$0], f.ns[$0], f.ls[$0], ms[$0]] }
+      return tuples.sorted { $0.lexicographicallyPrecedes($1) }.map { $0[3] }
+    }
+    let (a, b) = (sorted(ms), sorted(ms.map { -$0 }))
+    return a.lexicographicallyPrecedes(b) ? a : b
+  }
+
+  @Test(arguments: Golden.names) func potentialFromYaceGivesTheSameNumbers(_ name: String) throws {
+    let golden = try Golden.load(name)
+    let potential = try Potential(yace: try SharedData.bytes("golden/\(name).yace"))
+    let evaluator = Evaluator(potential.basis, radial: .tabulated)
+    let structure = golden.structures[1]
+    let result = try evaluator.evaluate(potential, structure.configuration)
+    #expect(abs(result.energy - structure.energy) / Double(structure.symbols.count) < 1e-10)
+    for (f, g) in zip(result.forces, structure.forces) {
+      for k in 0..<3 { #expect(abs(f[k] - g[k]) < 1e-8) }
     }
   }
 }

@@ -3,10 +3,13 @@ import TestSupport
 import Testing
 
 /// Every image in a generous box, nothing clever: the oracle.
-private func bruteForce(_ c: Configuration, cutoff: Double, range: Int) -> [[NeighborList.Neighbor]] {
+private func bruteForce(_ c: Configuration, cutoff: Double, range: Int) -> [[NeighborList.Neighbor]]
+{
   var lists: [[NeighborList.Neighbor]] = []
   let periodic = c.cell?.periodic ?? []
-  func images(_ d: Int) -> ClosedRange<Int> { periodic.contains(direction: d) ? -range...range : 0...0 }
+  func images(_ d: Int) -> ClosedRange<Int> {
+    periodic.contains(direction: d) ? -range...range : 0...0
+  }
   for i in 0..<c.count {
     var list: [NeighborList.Neighbor] = []
     for j in 0..<c.count {
@@ -41,7 +44,8 @@ private func random(_ count: Int, cell: Cell?, spread: Double, seed: UInt64) -> 
     return cell.map { s * $0.vectors } ?? s * spread
   }
   return Configuration(
-    species: Array(repeating: Element(symbol: "W")!, count: count), positions: positions, cell: cell)
+    species: Array(repeating: Element(symbol: "W")!, count: count), positions: positions, cell: cell
+  )
 }
 
 @Suite struct NeighborListTests {
@@ -52,7 +56,10 @@ private func random(_ count: Int, cell: Cell?, spread: Double, seed: UInt64) -> 
     ("left-handed", Cell(vectors: Matrix3([0, 4, 0.5], [4, 0, 0.1], [0.3, 0, 5]))),
     ("slab", Cell(vectors: Matrix3([3, 0, 0], [1, 3.5, 0], [0, 0, 9]), periodic: [.x, .y])),
     ("wire", Cell(vectors: Matrix3([9, 0, 0], [0, 9, 0], [0.5, 0.2, 2.5]), periodic: [.z])),
-    ("box that does not repeat", Cell(vectors: Matrix3([5, 0, 0], [0, 5, 0], [0, 0, 5]), periodic: [])),
+    (
+      "box that does not repeat",
+      Cell(vectors: Matrix3([5, 0, 0], [0, 5, 0], [0, 0, 5]), periodic: [])
+    ),
     ("cluster", nil),
   ]
 
@@ -63,7 +70,8 @@ private func random(_ count: Int, cell: Cell?, spread: Double, seed: UInt64) -> 
       let list = try NeighborList(c, cutoff: cutoff)
       let expected = bruteForce(c, cutoff: cutoff, range: 8)
       for atom in 0..<count {
-        #expect(Array(list[atom]).count == expected[atom].count, "\(name), \(count) atoms, atom \(atom)")
+        #expect(
+          Array(list[atom]).count == expected[atom].count, "\(name), \(count) atoms, atom \(atom)")
         #expect(Array(list[atom]) == expected[atom], "\(name), \(count) atoms, atom \(atom)")
       }
     }
@@ -131,12 +139,18 @@ private func random(_ count: Int, cell: Cell?, spread: Double, seed: UInt64) -> 
     #expect(throws: NeighborListError.self) { try list([.zero], tiny) }
     let thin = Cell(vectors: Matrix3([0.05, 0, 0], [0, 0.05, 0], [0, 0, 1]))
     #expect(throws: NeighborListError.self) { try list([.zero], thin) }
-    #expect(throws: NeighborListError.positionNotFinite(atom: 1)) { try list([.zero, [0, .nan, 0]], nil) }
-    #expect(throws: NeighborListError.positionNotFinite(atom: 0)) { try list([[1e300, 0, 0]], nil) }
+    #expect(throws: NeighborListError.positionNotFinite(atom: 1)) {
+      try list([.zero, [0, .nan, 0]], nil)
+    }
+    #expect(throws: NeighborListError.positionNotFinite(atom: 0)) {
+      try list([[1e300, 0, 0]], nil)
+    }
     #expect(throws: NeighborListError.self) { try list([.zero], nil, cutoff: 0) }
     #expect(throws: NeighborListError.self) { try list([.zero], nil, cutoff: .infinity) }
     let pile = [Vector3](repeating: .zero, count: 51_000)
-    #expect(throws: NeighborListError.tooManyNeighbors(atom: 0, limit: 50_000)) { try list(pile, nil) }
+    #expect(throws: NeighborListError.tooManyNeighbors(atom: 0, limit: 50_000)) {
+      try list(pile, nil)
+    }
   }
 
   @Test func noAtomsNoPairs() throws {

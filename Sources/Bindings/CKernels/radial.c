@@ -162,3 +162,19 @@ CLONES void sluice_ace_mix(const double *mixing, int32_t rows, int32_t count, in
       *(v8 *)(out + i * stride + b) = sum;
     }
 }
+
+CLONES void sluice_ace_interpolate(const double *r, const double *start, double width, int32_t rows,
+                                   int32_t padded, double *g, double *dg, const double *end,
+                                   const double *end_slope) {
+  for (int b = 0; b < padded; b += 8) {
+    v8 t = (*(const v8 *)(r + b) - *(const v8 *)(start + b)) / width;
+    for (int i = 0; i < rows; i++) {
+      long at = (long)i * padded + b;
+      v8 a = *(v8 *)(g + at), da = *(v8 *)(dg + at) * width, e = *(const v8 *)(end + at),
+         de = *(const v8 *)(end_slope + at) * width;
+      v8 c2 = 3 * (e - a) - 2 * da - de, c3 = 2 * (a - e) + da + de;
+      *(v8 *)(g + at) = a + t * (da + t * (c2 + t * c3));
+      *(v8 *)(dg + at) = (da + t * (2 * c2 + t * 3 * c3)) / width;
+    }
+  }
+}

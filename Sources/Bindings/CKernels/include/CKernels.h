@@ -29,6 +29,12 @@ void sluice_ace_radial_functions(const struct sluice_ace_radial *radial, const d
 void sluice_ace_mix(const double *mixing, int32_t rows, int32_t count, int32_t padded, int32_t stride,
                     const double *g, double *out);
 
+// Cubic Hermite interpolation of `rows` functions from values and slopes at the two ends of each
+// distance's bin: start[j] and start[j] + width. Entries up to `padded`; results over g, dg.
+void sluice_ace_interpolate(const double *r, const double *start, double width, int32_t rows,
+                            int32_t padded, double *g, double *dg, const double *end,
+                            const double *end_slope);
+
 // How the one-particle sums of one neighbour element are laid out: component (l, m, n) is
 // bases[l] + (m + l) * counts[l] + n with radial function row rows[l] + n; the rank-1 sums are
 // first_base + n with row n.

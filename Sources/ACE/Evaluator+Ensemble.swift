@@ -1,0 +1,62 @@
+import CKernels
+import Configurations
+import LinearAlgebra
+
+/// What the members of an ensemble of linear potentials say of one configuration.
+public struct EnsembleEvaluation: Sendable, Equatable {
+  /// eV, shape [members]; reference energies excluded.
+  public let energies: [Double]
+  /// eV per atom, shape [members][atoms]; reference energies excluded.
+  public let atomEnergies: Matrix
+  /// eV/Å, shape [members][atoms].
+  public let forces: [[Vector3]]
+  /// dE/d strain, eV, shape [members].
+  public let strainDerivatives: [Matrix3]
+}
+
+extension Evaluator {
+  /// Evaluates several linear potentials that share this basis; what depends on the atoms alone is
+  /// done once. `coefficients`: shape [members][columns].
+  public func evaluateEnsemble(
+    _ coefficients: Matrix, _ configuration: Configuration, workspace: Workspace = Workspace()
+  ) throws(ACEError) -> EnsembleEvaluation {
+    guard coefficients.columns == basis.columnCount else {
+      throw .mismatch("\(coefficients.columns) coefficients for \(basis.columnCount) columns")
+    }
+    let members = coefficients.rows
+    let atoms = try AtomBlocks(configuration, basis: basis)
+    var atomEnergies = Matrix(rows: members, columns: configuration.count)
+    var totals = Array(repeating: PairTotals(atoms: configuration.count), count: members)
+    // Kernels read coefficients as [function][member].
+    let transposed = coefficients.transposed.storage
+    for block in atoms.blocks {
+      let program = programs[block.element]
+      if program.functionCount == 0 || members == 0 { continue }
+      let environment = try BlockEnvironment(
+        block, of: atoms, program: program, workspace: workspace)
+      program.multiply(environment.nodes, gradients: true)
+      let columns = basis.columns(ofElement: block.element)
+      let own = Array(transposed[columns.lowerBound * members..<columns.upperBound * members])
+      let values = self.values(program, environment, workspace)
+      let sums = workspace.lane.reserve(8 * members)
+      sluice_ace_densities(values, Int32(program.functionCount), own, Int32(members), sums)
+      for (lane, atom) in block.atoms.enumerated() {
+        for m in 0..<members { atomEnergies[m, atom] = sums[8 * m + lane] }
+      }
+      let adjoints = workspace.adjoints.reserve(8 * program.leafComponents * members)
+      sluice_ace_member_adjoints(
+        program.terms.pointer, program.termStarts.pointer, Int32(program.functionCount),
+        environment.nodes, Int32(program.leafComponents), own, Int32(members), adjoints)
+      for m in 0..<members {
+        addForces(
+          program, environment, block, atoms, workspace, adjoints, stride: 8 * members,
+          offset: 8 * m,
+          &totals[m])
+      }
+    }
+    return EnsembleEvaluation(
+      energies: (0..<members).map { atomEnergies.row($0).reduce(0, +) },
+      atomEnergies: atomEnergies, forces: totals.map(\.forces),
+      strainDerivatives: totals.map { 0.5 * ($0.strain + $0.strain.transpose) })
+  }
+}
