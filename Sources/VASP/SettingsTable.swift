@@ -47,8 +47,22 @@ struct SettingsTable {
     if let method = integer("ISMEAR") {
       s.smearing = "ISMEAR \(method)" + (real("SIGMA").map { ", SIGMA \($0) eV" } ?? "")
     }
-    for name in Self.kept { if let value = text(name), !value.isEmpty { s.other[name] = value } }
+    for name in Self.kept {
+      if let value = text(name), !value.isEmpty { s.other[name] = Self.canonical(name, value) }
+    }
     return s
+  }
+
+  /// One spelling for what vasprun.xml and OUTCAR print differently: "accura", "0.1E-03", ".TRUE.".
+  private static func canonical(_ name: String, _ value: String) -> String {
+    if name == "SYSTEM" { return value }
+    if let number = Int(value) { return String(number) }
+    if let number = DecimalScanner.number(value), number.isFinite { return String(number) }
+    let word = value.uppercased()
+    if ["T", "TRUE", ".TRUE.", ".T."].contains(word) { return "T" }
+    if ["F", "FALSE", ".FALSE.", ".F."].contains(word) { return "F" }
+    let spellings = ["PREC": ["Accurate", "High", "Low", "Medium", "Normal", "Single"]]
+    return spellings[name]?.first { $0.uppercased().first == word.first } ?? value
   }
 
   // MARK: in words
