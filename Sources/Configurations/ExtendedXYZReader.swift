@@ -120,9 +120,8 @@ public struct ExtendedXYZReader {
       }
       entries = []
     }
-    return try FrameComment(entries, bytes, keys, restoresProvenance, &cache) { code, cause, remedy in
-      trouble(code, cause, remedy)
-    }
+    return try FrameComment(
+      entries, bytes, keys, restoresProvenance, &cache, trouble: { trouble($0, $1, $2) })
   }
 
   private func configuration(

@@ -104,13 +104,17 @@ public struct ExtendedXYZWriter: Sendable {
   }
 
   private func appendProperties(_ configuration: Configuration, to bytes: inout [UInt8]) {
-    for (key, value) in configuration.properties.sorted(by: { $0.key < $1.key }) {
-      switch value {
-      case .perAtomReals, .perAtomIntegers, .perAtomText, .perAtomLogicals: continue
-      case .text, .integer, .real, .logical, .reals: break
+    let frameValues = configuration.properties.filter {
+      switch $0.value {
+      case .perAtomReals, .perAtomIntegers, .perAtomText, .perAtomLogicals: false
+      case .text, .integer, .real, .logical, .reals: true
       }
+    }
+    let named = unreserved(Array(frameValues.keys)) { isReserved($0) || $0.isEmpty }
+    for (name, key) in named {
+      guard let value = frameValues[key] else { continue }
       bytes.append(0x20)
-      bytes.append(value: isReserved(key) || key.isEmpty ? "info_" + key : key)
+      bytes.append(value: name)
       bytes.append(0x3D)
       switch value {
       case .text(let text): bytes.append(value: text)
@@ -139,35 +143,50 @@ public struct ExtendedXYZWriter: Sendable {
     return names.energy.contains(key) || key == names.stress || keys.label(of: key) != nil
   }
 
-  private func columns(of configuration: Configuration) -> [PerAtomColumn] {
-    var columns: [PerAtomColumn] = []
-    for (key, value) in configuration.properties.sorted(by: { $0.key < $1.key }) {
-      guard var column = PerAtomColumn(key, value) else { continue }
-      precondition(column.count == configuration.count * column.width, "'\(key)': one row per atom")
-      let taken = ["species", "symbols", "symbol", "element", "z", "numbers", "atomic_numbers"]
-      let lower = key.lowercased()
-      if taken.contains(lower) || lower.hasPrefix("pos") || LabelKeys().isForces(key)
-        || key == names.forces
-      {
-        column.name = "info_" + column.name
-      }
-      columns.append(column)
+  /// Keys under names that mean nothing else and are all different, in order of the names.
+  private func unreserved(
+    _ keys: [String], isReserved: (String) -> Bool
+  ) -> [(name: String, key: String)] {
+    var taken = Set(keys.filter { !isReserved($0) })
+    let named = keys.sorted().map { key -> (name: String, key: String) in
+      guard isReserved(key) else { return (key, key) }
+      var name = "info_" + key
+      while !taken.insert(name).inserted { name = "info_" + name }
+      return (name, key)
     }
-    return columns
+    return named.sorted { $0.name < $1.name }
+  }
+
+  private func columns(of configuration: Configuration) -> [PerAtomColumn] {
+    let perAtom = configuration.properties.compactMapValues { PerAtomColumn($0) }
+    let named = unreserved(Array(perAtom.keys)) { key in
+      let meant = [
+        "species", "symbols", "symbol", "element", "z", "numbers", "atomic_numbers", "pos",
+        "position", "positions",
+      ]
+      return meant.contains(key.lowercased()) || LabelKeys().isForces(key) || key == names.forces
+        || key.isEmpty || key.contains { $0 == ":" || $0.isWhitespace || $0 == "\"" }
+    }
+    return named.compactMap { name, key in
+      guard var column = perAtom[key] else { return nil }
+      precondition(column.count == configuration.count * column.width, "'\(key)': one row per atom")
+      // A colon or blank would break the Properties list.
+      column.name = String(
+        name.map { $0 == ":" || $0.isWhitespace || $0 == "\"" ? "_" : $0 })
+      return column
+    }
   }
 }
 
 /// A property that has a value, or a row of them, per atom.
 private struct PerAtomColumn {
-  var name: String
+  var name = ""
   let letter: Character
   let width: Int
   let count: Int
   private let value: PropertyValue
 
-  init?(_ name: String, _ value: PropertyValue) {
-    // A colon or blank would break the Properties list.
-    self.name = String(name.map { $0 == ":" || $0.isWhitespace || $0 == "\"" ? "_" : $0 })
+  init?(_ value: PropertyValue) {
     self.value = value
     switch value {
     case .perAtomReals(let values, let columns):
@@ -180,7 +199,7 @@ private struct PerAtomColumn {
       (letter, width, count) = ("L", columns, values.count)
     case .text, .integer, .real, .logical, .reals: return nil
     }
-    precondition(width > 0, "'\(name)': at least one column")
+    precondition(width > 0, "a per-atom property has at least one column")
   }
 
   func append(_ atom: Int, to bytes: inout [UInt8]) {

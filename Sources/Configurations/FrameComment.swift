@@ -72,7 +72,9 @@ struct FrameComment {
     }
     guard entries.count > 16 else {
       for (k, entry) in entries.enumerated() where hasValue(entry) {
-        for other in entries[..<k] where other.key == entry.key && hasValue(other) { return entry.key }
+        for other in entries[..<k] where other.key == entry.key && hasValue(other) {
+          return entry.key
+        }
       }
       return nil
     }

@@ -32,9 +32,8 @@ public struct LabelKeys: Sendable, Equatable {
     if let stress, key == stress { return .stress }
     if let virial, key == virial { return .virial }
     // All of them begin with one of these letters.
-    guard let first = key.utf8.first, "efrdsvEFRDSV".utf8.contains(first), key.utf8.count < 14 else {
-      return nil
-    }
+    guard let first = key.utf8.first, key.utf8.count < 14, "efrdsvEFRDSV".utf8.contains(first)
+    else { return nil }
     switch key.lowercased() {
     case "energy": return energy == nil ? .energy : nil
     case "free_energy", "ref_energy", "dft_energy", "energy_dft":

@@ -71,6 +71,28 @@ import Testing
     #expect(try read(text) == [c])
   }
 
+  /// Properties whose names mean something else get others, once and for all.
+  @Test func reservedNamesAreChangedOnce() throws {
+    var c = Configuration(species: [Element(symbol: "H")!], positions: [.zero], cell: nil)
+    c.properties = [
+      "source": .text("a"), "info_source": .text("b"), "energy": .real(1), "zz": .integer(1),
+      "pos": .perAtomReals([1], columns: 1), "a b": .perAtomIntegers([1], columns: 1),
+    ]
+    let once = try #require(
+      try read(String(decoding: ExtendedXYZWriter().frame(c), as: UTF8.self)).first)
+    #expect(
+      once.properties == [
+        "info_info_source": .text("a"), "info_source": .text("b"), "info_energy": .real(1),
+        "zz": .integer(1), "info_pos": .perAtomReals([1], columns: 1),
+        "info_a_b": .perAtomIntegers([1], columns: 1),
+      ])
+    #expect(once.labels.energy == nil)
+    let written = ExtendedXYZWriter().frame(once)
+    let twice = try #require(try read(String(decoding: written, as: UTF8.self)).first)
+    #expect(twice == once)
+    #expect(ExtendedXYZWriter().frame(twice) == written)
+  }
+
   @Test func nonFiniteLabelsSurvive() throws {
     var c = Configuration(species: [Element(symbol: "H")!], positions: [.zero], cell: nil)
     c.labels.energy = .infinity
