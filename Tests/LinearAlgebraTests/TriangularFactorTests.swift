@@ -135,6 +135,15 @@ import Testing
     #expect(abs(half.squaredNorm(along: v) - direct / 4) < 1e-12 * direct)
   }
 
+  /// As numpy.triu_indices counts: row by row from the diagonal.
+  @Test func trianglesArePackedRowByRow() throws {
+    let factor = TriangularFactor(triangle: Matrix([[1, 2, 3], [0, 4, 5], [0, 0, 6]]))
+    let array = try NumPyArray<Double>(decoding: factor.numPyBytes)
+    #expect(array.shape == [6] && array.values == [1, 2, 3, 4, 5, 6])
+    let flipped = TriangularFactor(triangle: Matrix([[-1, 2, 3], [0, 4, 5], [0, 0, -6]]))
+    #expect(flipped.matrix == Matrix([[1, -2, -3], [0, 4, 5], [0, 0, 6]]))
+  }
+
   @Test func numPyRoundTrip() throws {
     for rows in [0, 4, 7, 30] {
       let factor = TriangularFactor(rows: randomMatrix(rows, 7, seed: UInt64(rows)))

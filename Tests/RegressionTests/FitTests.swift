@@ -223,6 +223,22 @@ import Testing
     }
   }
 
+  @Test func smoothnessHasNoUnitOfItsOwn() throws {
+    let project = try Project()
+    let gamma = (0..<9).map { 1 + Double($0 * $0) }
+    let first = try fit(project, prior: .smoothness(gamma), .fixed(0.3))
+    let second = try fit(project, prior: .smoothness(gamma.map { $0 * 512 }), .fixed(0.3))
+    #expect(largestDifference(first.scales, second.scales) < 1e-12 * first.scales.max()!)
+    var sum = 0.0
+    for j in 0..<9 { sum += sumOfSquares(first.problem.matrix.column(j)) / pow2(first.scales[j]) }
+    #expect(abs(sum / 9 / Double(first.rows) - 1) < 1e-12)
+    // On unit columns the shape rides on the columns' own scales.
+    let ridge = try fit(project, prior: .ridge, .fixed(0.3))
+    let unit = try fit(project, prior: .smoothness(gamma, onUnitColumns: true), .fixed(0.3))
+    let ratios = (0..<9).map { unit.scales[$0] / ridge.scales[$0] / gamma[$0] }
+    #expect(ratios.max()! / ratios.min()! - 1 < 1e-12)
+  }
+
   @Test func smoothnessIsTheSumOverFactors() {
     let gamma = Prior.smoothness(factors: [[(1, 0)], [(2, 1), (1, 3)]])
     #expect(gamma[0] == 1)
