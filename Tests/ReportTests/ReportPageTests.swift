@@ -1,5 +1,6 @@
 import Foundation
 import Report
+import TestSupport
 import Testing
 
 /// A page under test; failure messages show its name, not its text.
@@ -168,6 +169,27 @@ struct SamplePage: CustomStringConvertible, CustomTestStringConvertible, Sendabl
     let page = SamplePage("long", content)
     #expect(page.html.utf8.count < 5_000_000, "\(page.html.utf8.count) bytes for long lists")
     #expect(page.has("19500 more rows are not shown"))
+  }
+
+  /// The worst that points can do: spread evenly, in many clusters that lie over each other.
+  @Test func evenlySpreadPointsStaySmall() {
+    var random = SeededGenerator(seed: 5)
+    var content = ReportContent(project: "even")
+    func values() -> [Double] { (0..<100_000).map { _ in .random(in: 0...1, using: &random) } }
+    let (x, y) = (values(), values())
+    let flags = x.indices.map { $0 % 2 == 0 }
+    for quantity in [ParityData.Quantity.energy, .force, .stress] {
+      content.parity.append(
+        ParityData(quantity: quantity, reference: x, predicted: y, isHeldOut: flags))
+    }
+    content.map = ConfigurationMap(
+      training: x.indices.map { .init(x: x[$0], y: y[$0], cluster: $0 % 10) },
+      candidates: x.indices.map { .init(x: y[$0], y: x[$0], rank: $0 < 500 ? $0 + 1 : nil) })
+    content.grades = (0..<2).map {
+      GradeDistribution(name: "Grade \($0)", training: x, candidates: y)
+    }
+    let page = SamplePage("even", content)
+    #expect(page.html.utf8.count < 2_500_000, "\(page.html.utf8.count) bytes")
   }
 
   @Test func checksFollowTheNumbers() {

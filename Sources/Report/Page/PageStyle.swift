@@ -51,7 +51,7 @@ enum PageStyle {
     .card h3{margin:0 0 .6rem}
     .card p,.checks{font-size:.92rem}
     .figures{display:flex;flex-wrap:wrap;gap:.6rem 1.6rem;margin:0 0 .8rem}
-    .figures div{display:flex;flex-direction:column;max-width:9rem}
+    .figures div{display:flex;flex-direction:column-reverse;justify-content:flex-end;max-width:9rem}
     .figures dd{margin:0;font-size:1.7rem;line-height:1.15;font-weight:650}
     .figures dt{color:var(--soft);font-size:.83rem;line-height:1.35}
     .checks{list-style:none;margin:0;padding:0}

@@ -63,8 +63,10 @@ struct PageTable {
   mutating func add(_ cells: [Cell], style: String = "") { rows.append((cells, style)) }
 
   /// One row for each item up to the limit; the others are only counted.
-  mutating func add<Item>(_ items: [Item], _ cells: (Item) -> [Cell]) {
-    for item in items.prefix(limit) { add(cells(item)) }
+  mutating func add<Item>(
+    _ items: [Item], style: (Item) -> String = { _ in "" }, _ cells: (Item) -> [Cell]
+  ) {
+    for item in items.prefix(limit) { add(cells(item), style: style(item)) }
     left = max(0, items.count - limit)
   }
 
@@ -83,17 +85,20 @@ struct PageTable {
     if !groups.isEmpty {
       html += "<tr class=\"groups\">"
       for group in groups {
-        html += "<th scope=\"colgroup\" colspan=\"\(group.span)\">\(group.title)</th>"
+        html +=
+          group.title.text.isEmpty
+          ? "<td colspan=\"\(group.span)\"></td>"
+          : "<th scope=\"colgroup\" colspan=\"\(group.span)\">\(group.title)</th>"
       }
       html += "</tr>"
     }
     html += "<tr>"
     for column in columns {
-      html += "<th scope=\"col\" class=\"\(style(column))\">\(column.title)</th>"
+      html += "<th scope=\"col\"\(classes(style(column)))>\(column.title)</th>"
     }
     html += "</tr></thead>\n<tbody>\n"
     for row in rows {
-      html += "<tr class=\"\(row.style)\">"
+      html += "<tr\(classes(row.style))>"
       for (index, cell) in row.cells.enumerated() {
         html += cellHTML(cell, index)
       }
@@ -107,16 +112,19 @@ struct PageTable {
   }
 
   private func cellHTML(_ cell: Cell, _ index: Int) -> HTML {
-    let column = columns[index]
-    let all = [style(column), cell.style].filter { !$0.isEmpty }.joined(separator: " ")
-    var attributes: HTML = all.isEmpty ? "" : " class=\"\(all)\""
+    var attributes = classes(style(columns[index]), cell.style)
     if let key = cell.key { attributes += " data-v=\"\(key)\"" }
     return index == heading
       ? "<th scope=\"row\"\(attributes)>\(cell.html)</th>" : "<td\(attributes)>\(cell.html)</td>"
   }
 
   private func style(_ column: Column) -> String {
-    (column.isNumeric ? "n " : "") + column.style
+    column.isNumeric ? column.style.isEmpty ? "n" : "n " + column.style : column.style
+  }
+
+  private func classes(_ names: String...) -> HTML {
+    let all = names.filter { !$0.isEmpty }.joined(separator: " ")
+    return all.isEmpty ? "" : " class=\"\(all)\""
   }
 }
 

@@ -79,7 +79,7 @@ extension ReportPage {
       ])
     table.limit = 100
     table.add(content.settingsGroups) { group in
-      let settings = group.settings.map {
+      let settings = group.settings.prefix(30).map {
         "<span class=\"pair\">\(foreign($0.name)) <b>\(foreign($0.value))</b></span> " as HTML
       }
       return [

@@ -25,20 +25,22 @@ extension ReportPage {
       + ErrorQuantity.allCases.map {
         ("\($0.title) <small>\($0.unit)</small>" as HTML, 4)
       }
-    for row in content.errors {
+    let places = ErrorQuantity.allCases.map { $0.places(content.errors) }
+    table.add(
+      content.errors, style: { $0.isTotal ? "total" : "" }
+    ) { row in
       var cells: [PageTable.Cell] = [.name(row.group), .text(row.part.rawValue)]
-      for quantity in ErrorQuantity.allCases {
+      for (quantity, places) in zip(ErrorQuantity.allCases, places) {
         guard let measures = quantity.measures(row) else {
           cells += ["–", "–", "–", "–"].map { .text($0) }
           continue
         }
-        let places = quantity.places(content.errors)
         cells.append(.count(measures.count))
         for value in [measures.meanAbsolute, measures.rootMeanSquare, measures.largest] {
           cells.append(.number(numbers.fixed(value * quantity.factor, places), value))
         }
       }
-      table.add(cells, style: row.isTotal ? "total" : row.part == .heldOut ? "held" : "")
+      return cells
     }
     return table.html()
   }
@@ -66,7 +68,7 @@ extension ReportPage {
   }
 
   private func named(_ values: [NamedValue], unit: String) -> HTML {
-    let parts = values.enumerated().map { index, entry in
+    let parts = values.prefix(50).enumerated().map { index, entry in
       let text = unit.isEmpty ? numbers.short(entry.value) : numbers.fixed(entry.value, 4) + unit
       return "\(index == 0 ? "" : "; ")\(foreign(entry.name)) \(text)" as HTML
     }

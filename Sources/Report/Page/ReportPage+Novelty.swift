@@ -23,14 +23,14 @@ extension ReportPage {
         .init("Rank", numeric: true), .init("Rows per rank", numeric: true),
         .init("Representation", numeric: true),
       ])
-    for cluster in content.clusters {
+    table.add(content.clusters) { cluster in
       let ratio = Double(cluster.rows) / Double(max(cluster.rank, 1))
-      table.add([
+      return [
         PageTable.Cell("c\(cluster.id)", key: String(cluster.id)), .name(cluster.label),
         .name(cluster.element), .count(cluster.rows), .count(cluster.rank),
         .number(numbers.significant(ratio, 2), ratio),
         .number(numbers.fixed(cluster.representation, 2), cluster.representation),
-      ])
+      ]
     }
     return table.html() + """
       <p class="quiet">Representation is a cluster's share of the global active set over its share of \

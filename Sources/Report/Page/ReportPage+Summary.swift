@@ -31,7 +31,7 @@ extension ReportPage {
     var html: HTML = "<article class=\"card\"><h3>\(title)</h3>"
     if !figures.isEmpty {
       let parts = figures.map {
-        "<div><dd>\($0.value)</dd><dt>\($0.meaning)</dt></div>" as HTML
+        "<div><dt>\($0.meaning)</dt><dd>\($0.value)</dd></div>" as HTML
       }
       html += "<dl class=\"figures\">\(parts)</dl>"
     }
@@ -86,6 +86,16 @@ extension ReportPage {
           \(grades.grade(pool)) in the pool.
           """)
       }
+    }
+    if let distribution = content.grades.prefix(2).last,
+      let most = distribution.training.filter({ !$0.isNaN }).max()
+    {
+      let above = distribution.candidates.filter { $0 > most }.count
+      sentences.append(
+        """
+        \(counted(above, "pool structure has", "pool structures have")) a higher grade than any \
+        training structure.
+        """)
     }
     if content.ranking.nearDuplicates > 0 {
       let count = counted(content.ranking.nearDuplicates, "structure")

@@ -74,7 +74,7 @@ public struct ReportPage: Sendable {
     return """
       <p class="kind">What to compute next</p><h1>\(foreign(project))</h1>\
       <p class="facts">\(facts.map { "<span>\($0)</span>" as HTML })</p>\
-      \(content.notes.map { "<p class=\"note\"><b>Note.</b> \($0)</p>" as HTML })
+      \(content.notes.prefix(20).map { "<p class=\"note\"><b>Note.</b> \($0)</p>" as HTML })
       """
   }
 
@@ -87,7 +87,7 @@ public struct ReportPage: Sendable {
     if content.provenance.isEmpty {
       return "<p class=\"quiet\">Nothing was recorded.</p>\n"
     }
-    let entries = content.provenance.map {
+    let entries = content.provenance.prefix(300).map {
       "<dt>\(foreign($0.name))</dt><dd>\(foreign($0.value))</dd>" as HTML
     }
     return "<dl class=\"facts-list keys\">\(entries)</dl>\n"

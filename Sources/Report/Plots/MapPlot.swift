@@ -19,10 +19,7 @@ package enum MapPlot {
     plot.width = 760
     plot.height = 500
     let ids = Set(map.training.map(\.cluster)).sorted()
-    for (index, id) in ids.enumerated() {
-      let points = map.training.filter { $0.cluster == id }
-      addCluster(&plot, points.compactMap { plot.pixel($0.x, $0.y) }, index, map.training.count)
-    }
+    addTraining(&plot, map, ids)
     addOthers(&plot, others.compactMap { plot.pixel($0.x, $0.y) })
     var labels = LabelPlacer(plot)
     addListed(&plot, &labels, listed)
@@ -34,10 +31,15 @@ package enum MapPlot {
       plot.text("c\(id)", x, y + 5, class: "cluster k\(index % 8)", anchor: "middle")
     }
     return """
-      <figure class="wide"><figcaption><b>Configuration space</b>. One mark per \(map.unit), on the \
+      <figure class="wide"><figcaption><b>Configuration space</b>. \(marks(map)), on the \
       first two principal components of the standardised descriptors\(note(map))</figcaption>\
       \(plot.svg())\(legend(ids, clusters, map))</figure>
       """
+  }
+
+  private static func marks(_ map: ConfigurationMap) -> String {
+    map.training.count <= largestScatter
+      ? "One mark per \(map.unit)" : "Cells in the colour of their most frequent cluster"
   }
 
   private static func note(_ map: ConfigurationMap) -> String {
@@ -59,25 +61,54 @@ package enum MapPlot {
     return which + " principal component" + part
   }
 
-  private static func addCluster(
-    _ plot: inout Plot, _ points: [(x: Double, y: Double)], _ index: Int, _ total: Int
-  ) {
-    let glyph = Glyph(rawValue: index % 4)!
-    var path = ""
-    if total <= largestScatter {
-      for point in points { path += glyph.path(point, 2.6) }
-      plot.path(path, class: "points k\(index % 8)")
+  private static func addTraining(_ plot: inout Plot, _ map: ConfigurationMap, _ ids: [Int]) {
+    if map.training.count > largestScatter {
+      addCells(&plot, map, ids)
       return
     }
-    // One small square per occupied cell of 3 pixels bounds the size whatever the number of points.
-    for cell in cells(points, 3) { path += "M\(cell.x * 3) \(cell.y * 3)h2.6v2.6h-2.6z" }
-    plot.path(path, class: "points k\(index % 8)")
+    for (index, id) in ids.enumerated() {
+      let glyph = Glyph(rawValue: index % 4)!
+      var path = ""
+      for training in map.training where training.cluster == id {
+        if let point = plot.pixel(training.x, training.y) { path += glyph.path(point, 2.6) }
+      }
+      plot.path(path, class: "points k\(index % 8)")
+    }
+  }
+
+  /// One square per occupied cell, in the colour of the cluster that has most points there (the first of
+  /// equals), which bounds the size whatever the number of points and clusters.
+  private static func addCells(_ plot: inout Plot, _ map: ConfigurationMap, _ ids: [Int]) {
+    var keys: [(cell: Int, cluster: Int)] = []
+    for (index, id) in ids.enumerated() {
+      for training in map.training where training.cluster == id {
+        guard let point = plot.pixel(training.x, training.y) else { continue }
+        keys.append((Int(point.y / 3) << 16 | Int(point.x / 3), index))
+      }
+    }
+    keys.sort { ($0.cell, $0.cluster) < ($1.cell, $1.cluster) }
+    var paths = Array(repeating: "", count: ids.count)
+    var start = 0
+    while start < keys.count {
+      let cell = keys[start].cell
+      var best = (cluster: 0, count: 0)
+      while start < keys.count && keys[start].cell == cell {
+        let cluster = keys[start].cluster
+        var end = start
+        while end < keys.count && keys[end] == (cell, cluster) { end += 1 }
+        if end - start > best.count { best = (cluster, end - start) }
+        start = end
+      }
+      paths[best.cluster] += "M\((cell & 0xFFFF) * 3) \((cell >> 16) * 3)h2.6v2.6h-2.6z"
+    }
+    for (index, path) in paths.enumerated() { plot.path(path, class: "points k\(index % 8)") }
   }
 
   private static func addOthers(_ plot: inout Plot, _ points: [(x: Double, y: Double)]) {
     var path = ""
-    for cell in cells(points, 2) {
-      path += "M\(cell.x * 2 - 3) \(cell.y * 2 - 3)l6 6m0 -6l-6 6"
+    let side = points.count > largestScatter ? 6 : 2
+    for cell in cells(points, side) {
+      path += "M\(cell.x * side - 3) \(cell.y * side - 3)l6 6m0 -6l-6 6"
     }
     plot.path(path, class: "others")
   }
@@ -102,9 +133,9 @@ package enum MapPlot {
   }
 
   private static func cells(
-    _ points: [(x: Double, y: Double)], _ side: Double
+    _ points: [(x: Double, y: Double)], _ side: Int
   ) -> [(x: Int, y: Int)] {
-    let keys = Set(points.map { Int($0.y / side) << 16 | Int($0.x / side) })
+    let keys = Set(points.map { Int($0.y) / side << 16 | Int($0.x) / side })
     return keys.sorted().map { ($0 & 0xFFFF, $0 >> 16) }
   }
 
