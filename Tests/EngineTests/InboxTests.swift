@@ -14,7 +14,8 @@ import Testing
     for path in paths { files.drop("/inbox/" + path, path) }
     return try inbox(files).scan().units.map { unit in
       unit.kind == .file
-        ? unit.path : unit.path + ": " + unit.files.map { Path.name($0.path) }.joined(separator: " ")
+        ? unit.path
+        : unit.path + ": " + unit.files.map { Path.name($0.path) }.joined(separator: " ")
     }
   }
 
@@ -73,7 +74,8 @@ import Testing
     files.drop("/inbox/real/data.xyz", "d")
     for (name, target) in [
       ("absolute", "/secret"), ("relative", "../secret"), ("real/up", "../../secret"),
-      ("inside", "real/data.xyz"), ("real/in", "../real/data.xyz"), ("full", "/inbox/real/data.xyz"),
+      ("inside", "real/data.xyz"), ("real/in", "../real/data.xyz"),
+      ("full", "/inbox/real/data.xyz"),
       ("folder", "real"), ("self", "../inbox"), ("neighbour", "/inbox2/x"),
     ] { try files.createSymbolicLink("/inbox/" + name, to: target) }
     let scan = try Self.inbox(files).scan()
@@ -92,7 +94,8 @@ import Testing
     #expect(try Self.inbox(files).scan().notes.map(\.code) == ["not-a-regular-file"])
     // Two spellings of one name, on a real disk (a Swift dictionary cannot hold both).
     let scratch = try ScratchFolder()
-    try scratch.shell("printf x > \"$(printf 'caf\\303\\251')\"; printf y > \"$(printf 'cafe\\314\\201')\"")
+    try scratch.shell(
+      "printf x > \"$(printf 'caf\\303\\251')\"; printf y > \"$(printf 'cafe\\314\\201')\"")
     try scratch.shell("printf x > \"$(printf 'bad\\377')\"")
     let scan = try Inbox(PosixFileSystem(), folder: scratch.path).scan()
     #expect(scan.units.count == 1)
@@ -110,7 +113,9 @@ import Testing
 
   @Test func readsOnlyWhatChanged() throws {
     let files = MemoryFileSystem()
-    for number in 0..<500 { files.drop("/inbox/set\(number % 7)/run\(number)/OUTCAR", "run \(number)") }
+    for number in 0..<500 {
+      files.drop("/inbox/set\(number % 7)/run\(number)/OUTCAR", "run \(number)")
+    }
     let inbox = Self.inbox(files)
     var registry = UnitRegistry()
     func ingest() throws -> Int {

@@ -263,7 +263,8 @@ import Testing
         let after = memory.afterPowerLoss(loss)
         let (journal, records) = try Journal.open(after, state: "/state")
         let found = Self.texts(records)
-        #expect(found.count >= returned && found == Array(expected.prefix(found.count)),
+        #expect(
+          found.count >= returned && found == Array(expected.prefix(found.count)),
           "call \(call), \(loss): \(found)")
         try journal.append(Self.payload(9))
         #expect(try Journal.records(after, state: "/state").count == found.count + 1)

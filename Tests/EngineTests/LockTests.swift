@@ -61,7 +61,8 @@ import Testing
     try lock.check()
     // The same, seen from another machine, proves nothing yet.
     let elsewhere = files.afterPowerLoss(.everything)
-    #expect(Self.isHeld(by: 1) { () throws(LockError) in try Self.take(elsewhere, "b", 2, dead: [1]) })
+    #expect(
+      Self.isHeld(by: 1) { () throws(LockError) in try Self.take(elsewhere, "b", 2, dead: [1]) })
     withExtendedLifetime(old) {}
   }
 
@@ -154,10 +155,12 @@ import Testing
       let lock = try? Self.take(files, "a", 1)
       winner.withLock { $0 = lock }
     }
-    #expect(Self.isHeld(by: 1) { () throws(LockError) in
-      try RunLock.acquire(
-        slow, state: "/state", clock: clock, identity: Self.identity("b", 2), isAlive: { _ in true })
-    })
+    #expect(
+      Self.isHeld(by: 1) { () throws(LockError) in
+        try RunLock.acquire(
+          slow, state: "/state", clock: clock, identity: Self.identity("b", 2),
+          isAlive: { _ in true })
+      })
     try #require(winner.withLock { $0 }).check()
   }
 

@@ -100,7 +100,8 @@ final class Messages: Sendable {
     func work(_ files: any FileSystem) throws {
       let store = Store(files, state: "/state")
       try store.put(bytes)
-      try store.remember(ActionRecord(key: digest, stage: "s", outputs: [.init(name: "o", digest: digest)]))
+      try store.remember(
+        ActionRecord(key: digest, stage: "s", outputs: [.init(name: "o", digest: digest)]))
     }
     let counting = FaultyFileSystem(MemoryFileSystem(), call: 0, .crash)
     try work(counting)

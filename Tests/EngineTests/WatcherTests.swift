@@ -85,7 +85,9 @@ private final class World: Sendable {
   @Test func patienceEnds() throws {
     let world = World()
     world.drop(at: 1, "a.xyz")
-    for second in 1..<300 { world.drop(at: second, "growing.xyz", String(repeating: "x", count: second)) }
+    for second in 1..<300 {
+      world.drop(at: second, "growing.xyz", String(repeating: "x", count: second))
+    }
     try world.run(until: 290)
     #expect(world.log == ["71: +a.xyz"])
     #expect(world.batches[0].batch.unsettled.map(\.path) == ["growing.xyz"])
@@ -276,7 +278,8 @@ private final class World: Sendable {
 @Suite struct RealWatcherTests {
   @Test(.timeLimit(.minutes(2))) func everyWayOfDroppingIsSeenOnce() throws {
     let scratch = try ScratchFolder()
-    try scratch.shell("mkdir inbox; mkdir -p outside/run; echo a > outside/run/OUTCAR; echo b > b.xyz")
+    try scratch.shell(
+      "mkdir inbox; mkdir -p outside/run; echo a > outside/run/OUTCAR; echo b > b.xyz")
     let files = PosixFileSystem()
     let inbox = Inbox(files, folder: Path.join(scratch.path, "inbox"))
     let events = try InotifyEventSource()

@@ -25,10 +25,12 @@ import Testing
   /// Long enough that a busy machine delivers, never waited out when it works.
   private static let patience: Duration = .seconds(30)
 
-  @Test(.timeLimit(.minutes(2)), arguments: [
-    "cp ../source new", "mv ../source new", "ln ../source new", "ln -s /nowhere new",
-    "mkdir new", "mv ../tree new", "rm old", "echo more >> old",
-  ])
+  @Test(
+    .timeLimit(.minutes(2)),
+    arguments: [
+      "cp ../source new", "mv ../source new", "ln ../source new", "ln -s /nowhere new",
+      "mkdir new", "mv ../tree new", "rm old", "echo more >> old",
+    ])
   func theKernelReports(_ command: String) throws {
     let scratch = try ScratchFolder()
     try scratch.shell("mkdir inbox; echo x > source; mkdir -p tree/a; echo y > inbox/old")

@@ -21,8 +21,9 @@ import Testing
     let files = MemoryFileSystem(room: 10)
     try files.createFile("/a", [1, 2, 3, 4])
     let file = try files.open("/b", .create)
-    #expect(code { () throws(FileSystemError) in try file.write([UInt8](repeating: 7, count: 9)) }
-      == .diskFull)
+    #expect(
+      code { () throws(FileSystemError) in try file.write([UInt8](repeating: 7, count: 9)) }
+        == .diskFull)
     #expect(try files.status(of: "/b").size == 6)
     #expect(code { () throws(FileSystemError) in try files.createFile("/c", [1]) } == .diskFull)
     #expect(try files.statusIfPresent(of: "/c") == nil)
@@ -93,8 +94,9 @@ import Testing
       for number in [EIO, ENOSPC, EACCES] {
         let memory = MemoryFileSystem()
         let faulty = FaultyFileSystem(memory, call: call, .error(number))
-        #expect(code { () throws(FileSystemError) in try work(faulty) }
-          == FileSystemError(.write, "", errorNumber: number).code)
+        #expect(
+          code { () throws(FileSystemError) in try work(faulty) }
+            == FileSystemError(.write, "", errorNumber: number).code)
         #expect(faulty.hasFailed)
         // Nothing half-written is ever visible under the final name.
         let content = try memory.readFileIfPresent("/x")
@@ -133,11 +135,12 @@ import Testing
 }
 
 @Suite struct TimeTests {
-  @Test(arguments: [
-    (0, "1970-01-01T00:00:00Z"), (951_782_400, "2000-02-29T00:00:00Z"),
-    (951_868_799, "2000-02-29T23:59:59Z"), (4_107_542_400, "2100-03-01T00:00:00Z"),
-    (1_795_353_600, "2026-11-22T13:20:00Z"), (-1, "1969-12-31T23:59:59Z"),
-  ] as [(Int64, String)])
+  @Test(
+    arguments: [
+      (0, "1970-01-01T00:00:00Z"), (951_782_400, "2000-02-29T00:00:00Z"),
+      (951_868_799, "2000-02-29T23:59:59Z"), (4_107_542_400, "2100-03-01T00:00:00Z"),
+      (1_795_353_600, "2026-11-22T13:20:00Z"), (-1, "1969-12-31T23:59:59Z"),
+    ] as [(Int64, String)])
   func writesIso8601(_ seconds: Int64, _ text: String) {
     // Expected values from `date -u -d @SECONDS`.
     #expect(Timestamp(seconds: seconds).description == text)
