@@ -36,6 +36,11 @@ public struct InboxUnit: Sendable, Equatable {
     /// Relative to the inbox.
     public var path: String
     public var signature: FileSignature
+
+    public init(path: String, signature: FileSignature) {
+      self.path = path
+      self.signature = signature
+    }
   }
 
   /// Relative to the inbox.

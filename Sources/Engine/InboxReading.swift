@@ -9,6 +9,12 @@ public struct UnitRecord: Sendable, Equatable, Codable {
     public var signature: FileSignature
     /// SHA-256 of the raw bytes.
     public var digest: Digest
+
+    public init(name: String, signature: FileSignature, digest: Digest) {
+      self.name = name
+      self.signature = signature
+      self.digest = digest
+    }
   }
 
   /// Relative to the inbox.

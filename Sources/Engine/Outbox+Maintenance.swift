@@ -3,7 +3,7 @@ import Platform
 
 extension Outbox {
   /// Compares a run folder with a manifest: every file that is missing, changed or not listed.
-  func verify(_ path: String, against manifest: Manifest) throws(OutboxError) -> [String] {
+  func verify(_ path: String, against manifest: OutboxManifest) throws(OutboxError) -> [String] {
     do throws(FileSystemError) {
       var faults: [String] = []
       var expected: Set<String> = [Self.manifestName]
@@ -31,7 +31,7 @@ extension Outbox {
     do throws(FileSystemError) {
       bytes = try fileSystem.readFileIfPresent(Path.join(path, Self.manifestName))
     } catch { throw .fileSystem(error) }
-    guard let manifest = bytes.flatMap(Manifest.decode) else { return [Self.manifestName] }
+    guard let manifest = bytes.flatMap(OutboxManifest.decode) else { return [Self.manifestName] }
     return try verify(path, against: manifest)
   }
 

@@ -51,7 +51,7 @@ public enum OutboxError: Error, Sendable, Equatable, CustomStringConvertible {
 public struct PublishedRun: Sendable, Equatable {
   public var number: Int
   public var path: String
-  public var manifest: Manifest
+  public var manifest: OutboxManifest
   /// True when it was there already, with the same content.
   public var wasPresent: Bool
 }
@@ -159,9 +159,9 @@ public struct Outbox: Sendable {
   }
 
   private func describe(_ number: Int, _ files: [OutboxFile], _ store: Store)
-    throws(OutboxError) -> Manifest
+    throws(OutboxError) -> OutboxManifest
   {
-    var listed: [Manifest.File] = []
+    var listed: [OutboxManifest.File] = []
     for file in files {
       switch file.content {
       case .bytes(let bytes):
@@ -173,11 +173,11 @@ public struct Outbox: Sendable {
         } catch { throw .store(error) }
       }
     }
-    return Manifest(run: number, files: listed)
+    return OutboxManifest(run: number, files: listed)
   }
 
   /// Writes the whole run into scratch, synchronized from the files up to the folder.
-  private func write(_ files: [OutboxFile], _ manifest: Manifest, _ store: Store)
+  private func write(_ files: [OutboxFile], _ manifest: OutboxManifest, _ store: Store)
     throws(OutboxError) -> String
   {
     let aside = Path.join(scratch, "run-" + uniqueSuffix())

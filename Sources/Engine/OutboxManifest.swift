@@ -2,7 +2,7 @@ import Foundation
 import Platform
 
 /// What a run folder holds, as its `manifest.json` says.
-public struct Manifest: Sendable, Equatable, Codable {
+public struct OutboxManifest: Sendable, Equatable, Codable {
   public struct File: Sendable, Equatable, Codable {
     public var path: String
     public var sha256: Digest
@@ -39,7 +39,7 @@ public struct Manifest: Sendable, Equatable, Codable {
         .utf8)
   }
 
-  public static func decode(_ bytes: [UInt8]) -> Manifest? {
-    try? JSONDecoder().decode(Manifest.self, from: Data(bytes))
+  public static func decode(_ bytes: [UInt8]) -> OutboxManifest? {
+    try? JSONDecoder().decode(OutboxManifest.self, from: Data(bytes))
   }
 }

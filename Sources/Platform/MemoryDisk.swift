@@ -265,16 +265,22 @@ struct MemoryDisk: Sendable {
 
   // MARK: What reaches the platter
 
+  /// Brings the changes in `folder` to the platter, and with them every earlier change in a folder
+  /// that those touch: a rename never survives without the creation of what it moved.
   mutating func synchronizeNames(_ folder: UInt64) {
+    var folders: Set<UInt64> = [folder]
+    var settled: [PendingChange] = []
     var rest: [PendingChange] = []
-    for change in pending {
-      if change.edits.contains(where: { $0.folder == folder }) {
-        settle(change)
+    for change in pending.reversed() {
+      if change.edits.contains(where: { folders.contains($0.folder) }) {
+        folders.formUnion(change.edits.map(\.folder))
+        settled.append(change)
       } else {
         rest.append(change)
       }
     }
-    pending = rest
+    for change in settled.reversed() { settle(change) }
+    pending = rest.reversed()
   }
 
   mutating func settle(_ change: PendingChange) {

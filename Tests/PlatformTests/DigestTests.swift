@@ -71,7 +71,14 @@ import Testing
       return builder.finish()
     }
     let all = [
-      digest { $0.add("ab"); $0.add("c") }, digest { $0.add("a"); $0.add("bc") },
+      digest {
+        $0.add("ab")
+        $0.add("c")
+      },
+      digest {
+        $0.add("a")
+        $0.add("bc")
+      },
       digest { $0.add("abc") }, digest { $0.add(1) }, digest { $0.add(1.0) },
       digest { $0.add([1.0]) }, digest { $0.add(0.0) }, digest { $0.add(-0.0) },
       digest { $0.add(Digest(of: "")) },

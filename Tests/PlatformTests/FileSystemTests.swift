@@ -80,7 +80,9 @@ func code(_ body: () throws(FileSystemError) -> Void) -> FileSystemError.Code? {
   @Test(arguments: Subject.Kind.allCases) func listsInByteOrder(_ kind: Subject.Kind) throws {
     let subject = try Subject(kind)
     let files = subject.fileSystem
-    for name in ["b", "a", "B", "ä", "a.b", "10", "9"] { try files.createFile(subject.path(name), []) }
+    for name in ["b", "a", "B", "ä", "a.b", "10", "9"] {
+      try files.createFile(subject.path(name), [])
+    }
     try files.createFolder(subject.path("folder"))
     try files.createSymbolicLink(subject.path("link"), to: "nowhere")
     let entries = try files.entries(of: subject.folder)
@@ -206,7 +208,8 @@ func code(_ body: () throws(FileSystemError) -> Void) -> FileSystemError.Code? {
         == .alreadyExists)
   }
 
-  @Test(arguments: Subject.Kind.allCases) func locksExcludeUntilClosed(_ kind: Subject.Kind) throws {
+  @Test(arguments: Subject.Kind.allCases) func locksExcludeUntilClosed(_ kind: Subject.Kind) throws
+  {
     let subject = try Subject(kind)
     let files = subject.fileSystem
     try files.createFile(subject.path("lock"), [])
@@ -279,12 +282,14 @@ func code(_ body: () throws(FileSystemError) -> Void) -> FileSystemError.Code? {
     #expect(
       try files.status(of: Path.join(scratch.path, "late")).modified
         == Timestamp(seconds: 4_000_000_000, nanoseconds: 123_456_789))
-    #expect(try files.status(of: Path.join(scratch.path, "early")).modified.description
-      == "1969-12-31T23:59:55Z")
+    #expect(
+      try files.status(of: Path.join(scratch.path, "early")).modified.description
+        == "1969-12-31T23:59:55Z")
   }
 
   @Test func pathArithmetic() {
-    #expect(Path.join("a", "b") == "a/b" && Path.join("", "b") == "b" && Path.join("a/", "b") == "a/b")
+    #expect(
+      Path.join("a", "b") == "a/b" && Path.join("", "b") == "b" && Path.join("a/", "b") == "a/b")
     #expect(Path.join("/", "b") == "/b" && Path.join("a", "") == "a")
     #expect(Path.parent("a/b/c") == "a/b" && Path.parent("a") == "" && Path.parent("/a") == "/")
     #expect(Path.name("a/b") == "b" && Path.name("b") == "b" && Path.name("/b") == "b")

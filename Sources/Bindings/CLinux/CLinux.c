@@ -71,6 +71,11 @@ int sluice_open_beneath(const char *root, const char *relative, int flags, unsig
   }
   if (walked) result = walk(folder, relative, flags, mode);
   int saved = errno;
+  // O_DIRECTORY | O_NOFOLLOW calls a link "not a folder"; say what it is.
+  struct stat status;
+  if (result < 0 && saved == ENOTDIR && (flags & O_DIRECTORY) &&
+      fstatat(folder, relative, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode))
+    saved = ELOOP;
   close(folder);
   errno = saved;
   return result;
