@@ -40,26 +40,11 @@ struct EnsembleModel: Sendable {
   /// (arXiv:2508.03405: the maximum, not the standard deviation); zeros without an ensemble.
   func forceDeviations(_ configuration: Configuration, _ workspace: Workspace) throws -> [Double] {
     guard let members, members.rows > 1 else { return Array(repeating: 0, count: configuration.count) }
-    let forces = try evaluator.forces(of: configuration, members: members, workspace: workspace)
+    let forces = try evaluator.evaluateEnsemble(members, configuration, workspace: workspace).forces
     return (0..<configuration.count).map { atom in
       let own = forces.map { $0[atom] }
       let mean = own.reduce(Vector3.zero, +) / Double(own.count)
       return own.map { length($0 - mean) }.max() ?? 0
-    }
-  }
-}
-
-extension Evaluator {
-  /// Forces of several linear models that share one evaluation of the basis, shape [members][atoms].
-  fileprivate func forces(of configuration: Configuration, members: Matrix, workspace: Workspace) throws
-    -> [[Vector3]]
-  {
-    let rows = try designRows(of: configuration, workspace: workspace)
-    let products = rows.forces.timesTransposed(members)
-    return (0..<members.rows).map { m in
-      (0..<configuration.count).map { a in
-        Vector3(products[3 * a, m], products[3 * a + 1, m], products[3 * a + 2, m])
-      }
     }
   }
 }

@@ -76,6 +76,9 @@ public struct RefitStage: FoldStage {
     summary.heldOutBlocks = problem.heldOut.count
     summary.blocks = problem.blocks.count
     summary.weights = options.weightWords
+    summary.weightValues = [
+      "energy": options.weights.energy, "forces": options.weights.forces, "stress": options.weights.stress,
+    ]
     summary.errors = errors.lines
     summary.notes = model.notes + (ensemble?.notes ?? []) + errors.notes
     summary.parity = errors.parity

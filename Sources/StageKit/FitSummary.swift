@@ -25,6 +25,8 @@ public struct FitSummary: Sendable, Codable, Equatable {
   public var blocks: Int
   /// Energy, forces and stress weights in words.
   public var weights: String
+  /// General weights by label.
+  public var weightValues: [String: Double]
   public var errors: [ErrorLine]
   public var notes: [String]
   /// Predicted against reference values, for the report: a bounded sample.
@@ -93,6 +95,7 @@ public struct FitSummary: Sendable, Codable, Equatable {
     heldOutBlocks = 0
     blocks = 0
     weights = ""
+    weightValues = [:]
     errors = []
     notes = []
     parity = []
