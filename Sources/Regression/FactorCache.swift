@@ -25,7 +25,7 @@ public struct NoFactorCache: FactorCache {
 public final class InMemoryFactorCache: FactorCache {
   private struct State {
     var factors: [Digest: TriangularFactor] = [:]
-    var computed: [Digest] = []
+    var computed = 0
   }
 
   private let state = Mutex(State())
@@ -37,19 +37,16 @@ public final class InMemoryFactorCache: FactorCache {
   ) throws -> TriangularFactor {
     if let known = state.withLock({ $0.factors[key] }) { return known }
     let factor = try compute()
-    state.withLock {
-      $0.factors[key] = factor
-      $0.computed.append(key)
-    }
+    // Two threads may have computed the same value at once; it is one value, and counts once.
+    state.withLock { if $0.factors.updateValue(factor, forKey: key) == nil { $0.computed += 1 } }
     return factor
   }
 
-  /// How many values were computed since the last call.
+  /// How many values were added since the last call.
   public func takeComputedCount() -> Int {
     state.withLock { state in
-      let count = state.computed.count
-      state.computed = []
-      return count
+      defer { state.computed = 0 }
+      return state.computed
     }
   }
 
