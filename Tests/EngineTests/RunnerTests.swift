@@ -310,6 +310,26 @@ import Testing
         == (try Toy.World((1...20).map { Unit("\($0).txt", "\($0)\n") }).run()).publication)
   }
 
+  /// An executor may run tasks twice and backwards; results count in the order of the tasks.
+  @Test func anotherExecutorGivesTheSame() throws {
+    let world = try Toy.World((1...5).map { Unit("\($0).txt", "\($0)\n") })
+    let executor = ContraryExecutor()
+    let outcome = try Runner(
+      plan: world.plan, store: world.store, drops: world.inbox, threads: 1, executor: executor
+    ).run()
+    let local = try Toy.World((1...5).map { Unit("\($0).txt", "\($0)\n") }).run()
+    #expect(outcome.publication == local.publication)
+    #expect(outcome.record.fingerprint == local.record.fingerprint)
+    #expect(outcome.actions == local.actions)
+    let tasks = executor.tasks.withLock { $0 }
+    #expect(
+      tasks.map(\.stage) == Array(repeating: "numbers", count: 5)
+        + Array(repeating: "square", count: 5))
+    #expect(tasks.first?.subject == .unit("1.txt"))
+    // What an executor needs to ship a task is plain data.
+    #expect(try JSONDecoder().decode([ActionTask].self, from: JSONEncoder().encode(tasks)) == tasks)
+  }
+
   @Test func eventsTellWhatHappens() throws {
     let world = try Toy.World([Unit("a.txt", "1\n"), Unit("b.txt", "2\n")])
     let events = Mutex<[RunEvent]>([])
@@ -409,6 +429,20 @@ private final class FailingDrops: DropProvider {
   }
 
   func hasChanged(_ unit: DropUnit) -> Bool { false }
+}
+
+/// Runs everything twice, from the last to the first.
+private final class ContraryExecutor: Executor {
+  let width = 3
+  let tasks = Mutex<[ActionTask]>([])
+
+  func map(_ tasks: [ActionTask], _ perform: @Sendable (Int) throws -> ActionResult) throws
+    -> [ActionResult]
+  {
+    self.tasks.withLock { $0 += tasks }
+    _ = try tasks.indices.reversed().map(perform)
+    return Array(try tasks.indices.reversed().map(perform).reversed())
+  }
 }
 
 /// Loses every object as soon as it is read.
