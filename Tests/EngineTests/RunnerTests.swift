@@ -212,16 +212,17 @@ import Testing
     #expect(outcome.record.stage("numbers").diagnostics.map(\.code) == ["ignored"])
   }
 
-  @Test func changingUnitsWait() throws {
+  @Test(arguments: [\Unit.changesWhileRead, \Unit.changesAfterRead])
+  func changingUnitsWait(_ when: WritableKeyPath<Unit, Bool> & Sendable) throws {
     let world = try Toy.World([Unit("a.txt", "1\n")])
     var changing = Unit("b.txt", "2\n")
-    changing.changesWhileRead = true
+    changing[keyPath: when] = true
     world.inbox.drop([changing], into: "numbers")
     let outcome = try world.run()
     #expect(outcome.record.unsettled == ["b.txt"])
     #expect(outcome.exitStatus == 0)
     #expect(try world.published("result/total.txt", outcome) == "1\n1\n")
-    changing.changesWhileRead = false
+    changing[keyPath: when] = false
     world.inbox.drop([changing], into: "numbers")
     #expect(try world.published("result/total.txt", world.run()) == "5\n1\n4\n")
   }
