@@ -142,7 +142,7 @@ final class Pass: Sendable {
   private struct Progress {
     var outputs: [String: StageOutputs] = [:]
     var stages: [StageRecord] = []
-    var keys: [String: StageKeys] = [:]
+    var finished: [FinishedStage] = []
     var actions: [ActionTask] = []
     var quarantined: [QuarantinedInput] = []
     var unsettled: [String] = []
@@ -203,15 +203,16 @@ final class Pass: Sendable {
     state.actions += done.map { $0.task(stage.id) }
     state.quarantined += outcome.quarantined
     state.unsettled += outcome.unsettledUnits
-    let keys = StageKeys(stage: stage, key: finder.stageKey(stage), actions: done, inputs, outputs)
-    state.keys[stage.id] = keys
+    let finished = FinishedStage(
+      stage: stage, key: finder.stageKey(stage), actions: done, inputs: inputs, outputs: outputs)
+    state.finished.append(finished)
     tally.update(stage.id) {
       $0.seconds += Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
     }
     let did = tally[stage.id]
     let record = StageRecord(
       id: stage.id, use: stage.description.name, version: stage.description.version,
-      key: keys.digest,
+      key: finished.digest,
       parameters: Dictionary(uniqueKeysWithValues: stage.parameters.map { ($0.name, $0.readable) }),
       ran: did.ran, cached: max(0, actions.count - did.ran), seconds: did.seconds,
       sources: SourceChange(from: [], to: []), counters: did.counters,
@@ -259,11 +260,11 @@ final class Pass: Sendable {
   }
 
   private func finish(_ state: Progress) throws -> RunOutcome {
-    let stages = plan.stages.map { state.keys[$0.id]! }
+    let stages = state.finished
     var builder = DigestBuilder()
-    for stage in stages {
-      builder.add(stage.id)
-      builder.add(stage.digest)
+    for finished in stages {
+      builder.add(finished.stage.id)
+      builder.add(finished.digest)
     }
     var record = RunRecord(
       project: plan.project, elements: plan.elements.map(\.symbol), fingerprint: builder.finish())
@@ -272,15 +273,17 @@ final class Pass: Sendable {
     record.unsettled = state.unsettled
 
     // The last keys are large, so they are read and written only when something changed.
-    let isSame = try LastKeys.state(runner.store) == LastKeys.state(stages)
+    let known = LastKeys.state(stages)
+    let isSame = try LastKeys.state(runner.store) == known
     let last = isSame ? nil : try LastKeys.load(runner.store)
-    for (index, stage) in stages.enumerated() {
-      let before = isSame ? stage.sources : last?.stage(stage.id)?.sources ?? []
-      record.stages[index].sources = SourceChange(from: before, to: stage.sources)
+    for (index, finished) in stages.enumerated() {
+      let sources = finished.outputs.sources
+      let before = isSame ? sources : last?.stage(finished.stage.id)?.sources ?? []
+      record.stages[index].sources = SourceChange(from: before, to: sources)
     }
     let publication = plan.publisher.flatMap { state.outputs[$0.id]?.wholes[.publication] }
     record.publication = publication?.digest
-    if !isSame { try LastKeys(stages: stages).save(runner.store) }
+    if !isSame { try LastKeys(stages: stages.map(\.keys)).save(runner.store, state: known) }
     return RunOutcome(
       record: record, publication: publication,
       results: state.outputs.mapValues { outputs in

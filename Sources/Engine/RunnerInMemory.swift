@@ -123,13 +123,16 @@ public final class InMemoryActionStore: ActionStore {
 
 /// Watched folders in memory, with a log of which files were opened.
 public final class InMemoryDrops: DropProvider {
-  /// A unit with its files' bytes; `fails` makes reading it throw.
+  /// A unit with its files' bytes.
   public struct Unit: Sendable {
     public var name: String
     public var group: String?
     public var files: [(name: String, bytes: [UInt8])]
     public var acceptsIncomplete = true
+    /// Opening one of its files throws `UnitChanged`.
     public var changesWhileRead = false
+    /// `hasChanged` says so.
+    public var changesAfterRead = false
 
     public init(_ name: String, group: String? = nil, _ bytes: [UInt8]) {
       self.name = name
@@ -214,5 +217,9 @@ public final class InMemoryDrops: DropProvider {
       }, problems: problems)
   }
 
-  public func hasChanged(_ unit: DropUnit) -> Bool { false }
+  public func hasChanged(_ unit: DropUnit) -> Bool {
+    state.withLock { state in
+      state.units.values.joined().contains { $0.name == unit.name && $0.changesAfterRead }
+    }
+  }
 }

@@ -7,8 +7,6 @@ import StageKit
 /// What one stage depended on.
 struct StageKeys: Sendable, Codable {
   var id: String
-  /// Of the stage's part and of all its actions' keys.
-  var digest: Digest
   var stage: [KeyComponent]
   /// The actions' own components, by the action's name.
   var actions: [String: [KeyComponent]]
@@ -17,25 +15,40 @@ struct StageKeys: Sendable, Codable {
   var sources: [Source]
 }
 
-extension StageKeys {
+/// A stage's actions and what they gave, from which its `StageKeys` are made when they are needed.
+struct FinishedStage: Sendable {
+  let stage: PlannedStage
+  let key: StageKey
+  let actions: [PendingAction]
+  let inputs: BoundInputs
+  let outputs: StageOutputs
+  /// Of all actions' keys.
+  let digest: Digest
+
   init(
-    stage: PlannedStage, key: StageKey, actions: [PendingAction], _ inputs: BoundInputs,
-    _ outputs: StageOutputs
+    stage: PlannedStage, key: StageKey, actions: [PendingAction], inputs: BoundInputs,
+    outputs: StageOutputs
   ) {
-    id = stage.id
-    self.stage = key.components
+    self.stage = stage
+    self.key = key
+    self.actions = actions
+    self.inputs = inputs
+    self.outputs = outputs
     var builder = DigestBuilder()
-    self.actions = [:]
-    for action in actions {
-      builder.add(action.key.digest)
-      self.actions[action.name] = action.inputs
-    }
-    members = [:]
-    if case .folding = stage.work {
-      for input in inputs.collections { members[input.kind.rawValue] = input.collection.members }
-    }
-    sources = outputs.sources
+    for action in actions { builder.add(action.key.digest) }
     digest = builder.finish()
+  }
+
+  var keys: StageKeys {
+    var keys = StageKeys(
+      id: stage.id, stage: key.components, actions: [:], members: [:], sources: outputs.sources)
+    for action in actions { keys.actions[action.name] = action.inputs }
+    if case .folding = stage.work {
+      for input in inputs.collections {
+        keys.members[input.kind.rawValue] = input.collection.members
+      }
+    }
+    return keys
   }
 }
 
@@ -53,13 +66,13 @@ struct LastKeys: Sendable, Codable {
   private static let keysNote = "last-keys"
 
   /// Equal where nothing changed that a run's record would show. Unlike a fingerprint this holds names.
-  static func state(_ stages: [StageKeys]) -> Digest {
+  static func state(_ stages: [FinishedStage]) -> Digest {
     var builder = DigestBuilder()
-    for stage in stages {
-      builder.add(stage.id)
-      builder.add(stage.digest)
-      for name in stage.actions.keys.sorted() { builder.add(name) }
-      for source in stage.sources { builder.add(source.name) }
+    for finished in stages {
+      builder.add(finished.stage.id)
+      builder.add(finished.digest)
+      for action in finished.actions { builder.add(action.label) }
+      for source in finished.outputs.sources { builder.add(source.name) }
     }
     return builder.finish()
   }
@@ -78,7 +91,7 @@ struct LastKeys: Sendable, Codable {
   }
 
   /// The state's digest moves last: a torn pair only makes the next run write both again.
-  func save(_ store: any ActionStore) throws {
+  func save(_ store: any ActionStore, state: Digest) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     let bytes: Data
@@ -86,6 +99,6 @@ struct LastKeys: Sendable, Codable {
       throw RunError(.bug, cause: "the record of keys cannot be written: \(error)")
     }
     try store.setNote(Self.keysNote, [UInt8](bytes))
-    try store.setNote(Self.stateNote, Array(Self.state(stages).description.utf8))
+    try store.setNote(Self.stateNote, Array(state.description.utf8))
   }
 }

@@ -212,16 +212,17 @@ import Testing
     #expect(outcome.record.stage("numbers").diagnostics.map(\.code) == ["ignored"])
   }
 
-  @Test func changingUnitsWait() throws {
+  @Test(arguments: [\Unit.changesWhileRead, \Unit.changesAfterRead])
+  func changingUnitsWait(_ when: WritableKeyPath<Unit, Bool> & Sendable) throws {
     let world = try Toy.World([Unit("a.txt", "1\n")])
     var changing = Unit("b.txt", "2\n")
-    changing.changesWhileRead = true
+    changing[keyPath: when] = true
     world.inbox.drop([changing], into: "numbers")
     let outcome = try world.run()
     #expect(outcome.record.unsettled == ["b.txt"])
     #expect(outcome.exitStatus == 0)
     #expect(try world.published("result/total.txt", outcome) == "1\n1\n")
-    changing.changesWhileRead = false
+    changing[keyPath: when] = false
     world.inbox.drop([changing], into: "numbers")
     #expect(try world.published("result/total.txt", world.run()) == "5\n1\n4\n")
   }
@@ -308,6 +309,26 @@ import Testing
     #expect(
       outcome.publication
         == (try Toy.World((1...20).map { Unit("\($0).txt", "\($0)\n") }).run()).publication)
+  }
+
+  /// An executor may run tasks twice and backwards; results count in the order of the tasks.
+  @Test func anotherExecutorGivesTheSame() throws {
+    let world = try Toy.World((1...5).map { Unit("\($0).txt", "\($0)\n") })
+    let executor = ContraryExecutor()
+    let outcome = try Runner(
+      plan: world.plan, store: world.store, drops: world.inbox, threads: 1, executor: executor
+    ).run()
+    let local = try Toy.World((1...5).map { Unit("\($0).txt", "\($0)\n") }).run()
+    #expect(outcome.publication == local.publication)
+    #expect(outcome.record.fingerprint == local.record.fingerprint)
+    #expect(outcome.actions == local.actions)
+    let tasks = executor.tasks.withLock { $0 }
+    #expect(
+      tasks.map(\.stage) == Array(repeating: "numbers", count: 5)
+        + Array(repeating: "square", count: 5))
+    #expect(tasks.first?.subject == .unit("1.txt"))
+    // What an executor needs to ship a task is plain data.
+    #expect(try JSONDecoder().decode([ActionTask].self, from: JSONEncoder().encode(tasks)) == tasks)
   }
 
   @Test func eventsTellWhatHappens() throws {
@@ -409,6 +430,20 @@ private final class FailingDrops: DropProvider {
   }
 
   func hasChanged(_ unit: DropUnit) -> Bool { false }
+}
+
+/// Runs everything twice, from the last to the first.
+private final class ContraryExecutor: Executor {
+  let width = 3
+  let tasks = Mutex<[ActionTask]>([])
+
+  func map(_ tasks: [ActionTask], _ perform: @Sendable (Int) throws -> ActionResult) throws
+    -> [ActionResult]
+  {
+    self.tasks.withLock { $0 += tasks }
+    _ = try tasks.indices.reversed().map(perform)
+    return Array(try tasks.indices.reversed().map(perform).reversed())
+  }
 }
 
 /// Loses every object as soon as it is read.
