@@ -39,6 +39,18 @@ struct SamplePage: CustomStringConvertible, CustomTestStringConvertible, Sendabl
       try Data(page.html.utf8).write(to: url)
       #expect(try Data(contentsOf: url).count == page.html.utf8.count)
     }
+    let content = SampleReport.content()
+    let list = TextTable.candidates(content.candidates).text(width: 120)
+    let terminal = list + "\n" + TextTable.errors(content.errors).text(width: 120)
+    for (name, text) in [
+      ("terminal.txt", terminal), ("candidates.csv", CandidateFiles.csv(content.candidates)),
+      (
+        "candidates.json",
+        CandidateFiles.json(project: "tungsten", candidates: content.candidates)
+      ),
+    ] {
+      try Data(text.utf8).write(to: folder.appendingPathComponent(name))
+    }
   }
 
   @Test(arguments: pages)

@@ -20,12 +20,12 @@ import Testing
 
   @Test func flexibleColumnsGiveWay() {
     var table = TextTable(columns: [
-      .init("rank", .right), .init("file", flexible: true), .init("why", flexible: true),
+      .init("rank", .right), .init("file", cut: .atStart), .init("why", cut: .atEnd),
     ])
     table.add(["1", String(repeating: "f", count: 60), String(repeating: "w", count: 30)])
     let lines = table.text(width: 50).split(separator: "\n")
     #expect(lines.allSatisfy { $0.count <= 50 })
-    #expect(lines[2].contains("f…") && lines[2].contains("w…"))
+    #expect(lines[2].contains("  …f") && lines[2].contains("w…"))
     let narrow = table.text(width: 5).split(separator: "\n")
     #expect(narrow[2].count == 4 + 2 + 12 + 2 + 12, "never below twelve cells")
   }

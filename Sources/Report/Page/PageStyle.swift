@@ -70,8 +70,8 @@ enum PageStyle {
     table{border-collapse:collapse;width:100%;font-size:.88rem;line-height:1.4}
     caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
     th,td{padding:.45rem .65rem;text-align:left;vertical-align:top;font-weight:400}
-    thead th{font-weight:600;vertical-align:bottom;border-bottom:1px solid var(--line);\
-    background:var(--faint)}
+    thead th{font-weight:600;vertical-align:bottom;border-bottom:1px solid var(--line)}
+    thead{background:var(--faint)}
     .groups th{border-bottom:0;padding-bottom:0}
     thead th small{font-weight:400;white-space:nowrap}
     tbody tr+tr>*{border-top:1px solid var(--faint)}
@@ -84,7 +84,7 @@ enum PageStyle {
     td small,tbody th small{display:block}
     td .was,tbody th .was{display:inline;white-space:nowrap}
     .first{border-left:1px solid var(--line)}
-    .groups th+th{border-left:1px solid var(--line)}
+    .groups *+th{border-left:1px solid var(--line)}
     .total>*{font-weight:650}
     .outside{color:var(--look);font-weight:650}
     .bar{display:block;min-width:4.2rem;padding-bottom:.3rem;background:linear-gradient(to right,\

@@ -64,9 +64,11 @@ struct PageTable {
 
   /// One row for each item up to the limit; the others are only counted.
   mutating func add<Item>(
-    _ items: [Item], style: (Item) -> String = { _ in "" }, _ cells: (Item) -> [Cell]
+    _ items: [Item], emphasis: KeyPath<Item, Bool>? = nil, _ cells: (Item) -> [Cell]
   ) {
-    for item in items.prefix(limit) { add(cells(item), style: style(item)) }
+    for item in items.prefix(limit) {
+      add(cells(item), style: emphasis.map { item[keyPath: $0] } == true ? "total" : "")
+    }
     left = max(0, items.count - limit)
   }
 

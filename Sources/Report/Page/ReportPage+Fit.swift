@@ -27,7 +27,7 @@ extension ReportPage {
       }
     let places = ErrorQuantity.allCases.map { $0.places(content.errors) }
     table.add(
-      content.errors, style: { $0.isTotal ? "total" : "" }
+      content.errors, emphasis: \.isTotal
     ) { row in
       var cells: [PageTable.Cell] = [.name(row.group), .text(row.part.rawValue)]
       for (quantity, places) in zip(ErrorQuantity.allCases, places) {

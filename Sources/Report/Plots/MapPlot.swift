@@ -83,7 +83,7 @@ package enum MapPlot {
     for (index, id) in ids.enumerated() {
       for training in map.training where training.cluster == id {
         guard let point = plot.pixel(training.x, training.y) else { continue }
-        keys.append((Int(point.y / 3) << 16 | Int(point.x / 3), index))
+        keys.append(((Int(point.y / 3) << 16) | Int(point.x / 3), index))
       }
     }
     keys.sort { ($0.cell, $0.cluster) < ($1.cell, $1.cluster) }
@@ -135,7 +135,7 @@ package enum MapPlot {
   private static func cells(
     _ points: [(x: Double, y: Double)], _ side: Int
   ) -> [(x: Int, y: Int)] {
-    let keys = Set(points.map { Int($0.y) / side << 16 | Int($0.x) / side })
+    let keys = Set(points.map { ((Int($0.y) / side) << 16) | (Int($0.x) / side) })
     return keys.sorted().map { ($0 & 0xFFFF, $0 >> 16) }
   }
 

@@ -119,10 +119,10 @@ package enum ParityPlot {
     plot.path(first.outline(plot), class: "hist training")
     plot.path(second.outline(plot), class: "hist heldout")
     return """
-      <figure><figcaption><b>\(data.quantity.heading), errors</b>. The largest 1 % count in the \
-      outermost bins</figcaption>\(plot.svg())<ul class="legend">\
+      <figure><figcaption><b>\(data.quantity.heading), errors</b></figcaption>\(plot.svg())<ul class="legend">\
       <li><span class="swatch training"></span>training</li>\
-      <li><span class="swatch heldout"></span>held out</li></ul></figure>
+      <li><span class="swatch heldout"></span>held out</li>\
+      <li>the largest 1 % count in the outermost bins</li></ul></figure>
       """
   }
 }

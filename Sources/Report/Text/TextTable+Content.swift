@@ -3,9 +3,9 @@ extension TextTable {
   public static func candidates(_ candidates: [Candidate], limit: Int = .max) -> TextTable {
     var table = TextTable(columns: [
       Column("rank", .right), Column("score", .right), Column("global", .right),
-      Column("local", .right), Column("dF eV/Å", .right), Column("cluster", flexible: true),
-      Column("atom"), Column("formula", flexible: true), Column("source", flexible: true),
-      Column("frame", .right), Column("reason", flexible: true),
+      Column("local", .right), Column("dF eV/Å", .right), Column("cluster", cut: .atEnd),
+      Column("atom"), Column("formula", cut: .atEnd), Column("source", cut: .atStart),
+      Column("frame", .right), Column("reason", cut: .atEnd),
     ])
     let grades = NumberText.grades(.plain)
     for entry in candidates.prefix(limit) {
@@ -21,7 +21,7 @@ extension TextTable {
 
   /// Errors per group: MAE, RMSE and maximum of energies (meV/atom), forces (meV/Å) and stress (GPa).
   public static func errors(_ errors: [GroupErrors]) -> TextTable {
-    var columns = [Column("group", flexible: true), Column("data")]
+    var columns = [Column("group", cut: .atEnd), Column("data")]
     for quantity in ErrorQuantity.allCases {
       columns.append(Column(quantity.title.lowercased(), .right))
       for measure in ["MAE", "RMSE", "max \(quantity.unit)"] {

@@ -5,16 +5,23 @@ public struct TextTable: Sendable {
     case right
   }
 
+  /// Where a cell loses text when the table is wider than the terminal.
+  public enum Cut: Sendable {
+    case never
+    case atEnd
+    /// For paths, whose last part says most.
+    case atStart
+  }
+
   public struct Column: Sendable {
     public var title: String
     public var alignment: Alignment
-    /// Whether the column may be cut short where the table is wider than the terminal.
-    public var isFlexible: Bool
+    public var cut: Cut
 
-    public init(_ title: String, _ alignment: Alignment = .left, flexible: Bool = false) {
+    public init(_ title: String, _ alignment: Alignment = .left, cut: Cut = .never) {
       self.title = title
       self.alignment = alignment
-      self.isFlexible = flexible
+      self.cut = cut
     }
   }
 
@@ -35,8 +42,8 @@ public struct TextTable: Sendable {
     rows.append(cells.map { $0.visible() })
   }
 
-  /// Lines that end in "\n": titles, a rule, the rows. Flexible columns are cut from the longest on
-  /// until a line fits in `width` cells of the terminal, down to 12 cells each.
+  /// Lines that end in "\n": titles, a rule, the rows. Columns that may be cut give way from the longest
+  /// on until a line fits in `width` cells of the terminal, down to 12 cells each.
   public func text(width: Int? = nil, style: Style = .plain) -> String {
     let titles = columns.map { $0.title.visible() }
     var widths = titles.indices.map { column in
@@ -56,7 +63,7 @@ public struct TextTable: Sendable {
     let least = 12
     var excess = widths.reduce(2 * (widths.count - 1), +) - limit
     while excess > 0 {
-      let flexible = widths.indices.filter { columns[$0].isFlexible && widths[$0] > least }
+      let flexible = widths.indices.filter { columns[$0].cut != .never && widths[$0] > least }
       guard let widest = flexible.max(by: { widths[$0] < widths[$1] }) else { return }
       widths[widest] -= 1
       excess -= 1
@@ -66,7 +73,7 @@ public struct TextTable: Sendable {
   private func line(_ cells: [String], _ widths: [Int]) -> String {
     var text = ""
     for (index, cell) in cells.enumerated() {
-      let shown = cut(cell, to: widths[index])
+      let shown = cut(cell, to: widths[index], columns[index].cut)
       let padding = String(repeating: " ", count: widths[index] - terminalWidth(shown))
       text += columns[index].alignment == .right ? padding + shown : shown + padding
       if index < cells.count - 1 { text += "  " }
@@ -75,16 +82,19 @@ public struct TextTable: Sendable {
     return text
   }
 
-  private func cut(_ cell: String, to width: Int) -> String {
+  private func cut(_ cell: String, to width: Int, _ cut: Cut) -> String {
     if terminalWidth(cell) <= width { return cell }
-    var text = ""
+    let scalars = Array(cell.unicodeScalars)
+    var kept: [Unicode.Scalar] = []
     var used = 0
-    for scalar in cell.unicodeScalars {
+    for scalar in cut == .atStart ? scalars.reversed() : scalars {
       if used + scalar.terminalWidth > width - 1 { break }
       used += scalar.terminalWidth
-      text.unicodeScalars.append(scalar)
+      kept.append(scalar)
     }
-    return text + "…"
+    var text = String.UnicodeScalarView()
+    text.append(contentsOf: cut == .atStart ? kept.reversed() : kept)
+    return cut == .atStart ? "…" + String(text) : String(text) + "…"
   }
 }
 
