@@ -97,7 +97,7 @@ private struct Explainer {
     for stage in runner.plan.stages {
       let differences = stageDifferences(stage, finder.stageKey(stage))
       let waits = waits(stage, pending)
-      let inputs = BoundInputs(stage, outputs)
+      let inputs = try BoundInputs(stage, outputs, runner.drops)
       var entry = Explanation.Stage(id: stage.id, actions: [])
       var left = Pending()
 

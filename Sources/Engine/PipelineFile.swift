@@ -294,6 +294,11 @@ public struct PipelineFile: Sendable {
     path == folder || path.hasPrefix(folder.hasSuffix("/") ? folder : folder + "/")
   }
 
+  /// Files that parameters name, resolved.
+  func attachments(_ paths: [String]) -> [(named: String, path: String)] {
+    paths.map { (named: $0, path: Self.resolve($0, in: Self.folder(of: path))) }
+  }
+
   /// Folders of an import stage, resolved.
   func folders(_ folders: ImportFolders) -> [String] {
     switch folders {

@@ -54,10 +54,12 @@ public struct PlannedStage: Sendable {
   public let parameters: [StageParameter]
   /// Of an import stage: the folders and files to watch, resolved against the pipeline file.
   public let folders: [String]
+  /// Files and folders that parameters name: as they are named, and resolved.
+  public let attachments: [(named: String, path: String)]
 
   public init(
     id: String, description: StageDescription, work: Work, inputs: [PlannedInput],
-    parameters: [StageParameter], folders: [String] = []
+    parameters: [StageParameter], folders: [String] = [], attachments: [(named: String, path: String)] = []
   ) {
     self.id = id
     self.description = description
@@ -65,6 +67,7 @@ public struct PlannedStage: Sendable {
     self.inputs = inputs
     self.parameters = parameters.sorted { $0.name < $1.name }
     self.folders = folders
+    self.attachments = attachments
   }
 }
 

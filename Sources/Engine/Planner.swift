@@ -65,7 +65,7 @@ public struct Planner: Sendable {
     let (work, folders) = try work(entry, description, inputs, file)
     return PlannedStage(
       id: entry.id, description: description, work: work, inputs: inputs,
-      parameters: entry.parameters, folders: folders)
+      parameters: entry.parameters, folders: folders, attachments: file.attachments(entry.stage.attachments))
   }
 
   /// `from` may only name kinds that the stage takes and earlier stages that give them.

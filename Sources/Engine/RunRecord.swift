@@ -61,14 +61,6 @@ public struct SourceChange: Sendable, Codable, Equatable {
   }
 }
 
-/// An input that was set aside.
-public struct QuarantinedInput: Sendable, Codable, Equatable {
-  public var stage: String
-  /// The unit's or source's name.
-  public var name: String
-  public var diagnostic: Diagnostic
-}
-
 /// What a run hands to who started it.
 public struct RunOutcome: Sendable {
   public var record: RunRecord

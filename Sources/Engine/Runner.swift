@@ -172,7 +172,7 @@ final class Pass: Sendable {
 
   private func run(_ stage: PlannedStage, scan: DropScan?, _ state: inout Progress) throws {
     let start = DispatchTime.now().uptimeNanoseconds
-    let inputs = BoundInputs(stage, state.outputs)
+    let inputs = try BoundInputs(stage, state.outputs, runner.drops)
     var actions: [PendingAction] =
       switch stage.work {
       case .importing: try finder.actions(stage, scan: scan!)
@@ -296,7 +296,14 @@ final class Pass: Sendable {
 }
 
 extension BoundInputs {
-  init(_ stage: PlannedStage, _ outputs: [String: StageOutputs]) {
+  init(_ stage: PlannedStage, _ outputs: [String: StageOutputs], _ drops: any DropProvider) throws {
+    if case .folding = stage.work {
+      quarantined = outputs.keys.sorted().flatMap { outputs[$0]!.quarantined }
+      do { attachments = try drops.attachments(stage) } catch {
+        throw RunError(
+          .pipeline, stage: stage.id, cause: "\(error)", remedy: "A parameter of the stage names this file.")
+      }
+    }
     for input in stage.inputs {
       guard let giver = input.stage, let given = outputs[giver] else {
         absent.append(input.kind)

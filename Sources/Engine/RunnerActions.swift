@@ -51,6 +51,8 @@ struct StageOutputs: Sendable {
   var wholes: [ArtifactKind: Artifact] = [:]
   /// The sources that the stage worked on, in digest order.
   var sources: [Source] = []
+  /// What it set aside.
+  var quarantined: [QuarantinedInput] = []
 }
 
 /// What the stages before a stage gave it, by kind.
@@ -59,6 +61,10 @@ struct BoundInputs: Sendable {
   var wholes: [(kind: ArtifactKind, artifact: Artifact)] = []
   /// Optional kinds that nothing gives.
   var absent: [ArtifactKind] = []
+  /// What earlier stages set aside, by stage and then in their order.
+  var quarantined: [QuarantinedInput] = []
+  /// Content of the files that the stage's parameters name.
+  var attachments: [Attachment] = []
 
   /// All sources of all per-source inputs, in digest order.
   var sources: [Source] {
@@ -201,6 +207,21 @@ struct ActionFinder: Sendable {
         builder.add(source.name)
       }
       components.append(KeyComponent("names", builder.finish().description))
+      var setAside = DigestBuilder()
+      for input in inputs.quarantined {
+        setAside.add(input.name)
+        setAside.add("\(input.diagnostic)")
+      }
+      components.append(KeyComponent("inputs set aside", setAside.finish().description))
+    }
+    if !inputs.attachments.isEmpty {
+      var builder = DigestBuilder()
+      for file in inputs.attachments {
+        builder.add(file.path)
+        builder.add(file.name)
+        builder.add(Digest(of: file.bytes))
+      }
+      components.append(KeyComponent("attached files", builder.finish().description))
     }
     let key = stageKey(stage).key(components)
     return try lookUp([PendingAction(subject: .all, key: key, inputs: components)])

@@ -84,6 +84,7 @@ struct StageOutcome {
     for output in stage.description.gives where output.isPerSource {
       outputs.collections[output.kind] = BoundCollection(found[output.kind] ?? [])
     }
+    outputs.quarantined = quarantined
     return outputs
   }
 

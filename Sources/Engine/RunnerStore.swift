@@ -73,6 +73,12 @@ public protocol DropProvider: Sendable {
   func scan(_ stage: PlannedStage) throws -> DropScan
   /// Whether a unit no longer is what `scan` saw; asked after it was read.
   func hasChanged(_ unit: DropUnit) throws -> Bool
+  /// The content of the files that a stage's parameters name, in the order of names.
+  func attachments(_ stage: PlannedStage) throws -> [Attachment]
+}
+
+extension DropProvider {
+  public func attachments(_ stage: PlannedStage) throws -> [Attachment] { [] }
 }
 
 /// What a scan of one stage's folders found.

@@ -161,7 +161,9 @@ final class StageWork: Sendable {
     var record = ActionRecord(subject: action.label)
     do {
       let result = try folder.process(
-        StageInputs(collections: collections, wholes: wholes), context)
+        StageInputs(
+          collections: collections, wholes: wholes, attachments: inputs.attachments,
+          quarantined: stage.description.showsNames ? inputs.quarantined : []), context)
       let gives = stage.description.gives
       record.diagnostics = result.diagnostics
       let wholes = try put(result.wholes, expecting: gives.filter { !$0.isPerSource })

@@ -68,6 +68,17 @@ public final class WatchedFolders: DropProvider {
     return true
   }
 
+  public func attachments(_ stage: PlannedStage) throws -> [Attachment] {
+    try stage.attachments.flatMap { named, path in
+      guard try fileSystem.status(of: path).kind == .folder else {
+        return [Attachment(path: named, name: Path.name(path), bytes: try fileSystem.readFile(path))]
+      }
+      return try fileSystem.entries(of: path).filter { $0.status.kind == .file }.map { entry in
+        Attachment(path: named, name: entry.name, bytes: try fileSystem.readFile(Path.join(path, entry.name)))
+      }
+    }
+  }
+
   /// What is known of a folder now, for the watcher.
   public func registry(of folder: String) -> UnitRegistry {
     state.withLock { $0.registries[folder] ?? UnitRegistry() }

@@ -246,6 +246,28 @@ public struct ParameterDecoder: Sendable {
     return values
   }
 
+  /// Texts by name, such as files by element; empty where the key is absent.
+  public mutating func textsByName(_ name: String, _ help: String) throws(ParameterError) -> [String: String] {
+    describe(name, "object of text", "{}", "", help)
+    guard let member = find(name) else {
+      record(name, "{}")
+      return [:]
+    }
+    guard case .object(let entries) = member.value.content else { throw wrong(member, "an object of text") }
+    var values: [String: String] = [:]
+    for entry in entries {
+      guard case .text(let value) = entry.value.content else {
+        throw ParameterError("\(path)\(name).\(entry.key) must be text", at: entry.value.place)
+      }
+      guard values.updateValue(value, forKey: entry.key) == nil else {
+        throw ParameterError("'\(path)\(name).\(entry.key)' is given twice", at: entry.keyPlace)
+      }
+    }
+    let texts = values.sorted { $0.key < $1.key }.map { Self.quoted($0.key) + ":" + Self.quoted($0.value) }
+    record(name, "{" + texts.joined(separator: ",") + "}")
+    return values
+  }
+
   /// An object parameter, read by `body` with the same strictness; absent means all its defaults.
   public mutating func object<Result>(
     _ name: String, _ help: String,

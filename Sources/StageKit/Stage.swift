@@ -13,7 +13,8 @@ public struct StageDescription: Sendable {
   public let summary: String
   public let takes: [StageInput]
   public let gives: [StageOutputKind]
-  /// Whether names of sources appear in the output, so that renaming a file runs the stage again.
+  /// Whether names of sources, or inputs that were set aside, appear in the output: then renaming a
+  /// file, or setting one aside, runs the stage again.
   public let showsNames: Bool
 
   public init(
@@ -61,6 +62,14 @@ public protocol Stage: Sendable {
   /// Reads every parameter, with defaults; the decoder refuses unknown keys afterwards and records
   /// what was asked for, which is what `sluice stages` prints.
   init(parameters: inout ParameterDecoder) throws(ParameterError)
+
+  /// Files and folders that parameters name, relative to the pipeline file (templates). The engine
+  /// hands a fold their content, which is part of its key.
+  var attachments: [String] { get }
+}
+
+extension Stage {
+  public var attachments: [String] { [] }
 }
 
 /// A stage that reads dropped files into sources (ingest, candidates).

@@ -7,12 +7,19 @@ public struct StageInputs: Sendable {
   public let collections: [ArtifactKind: [SourceArtifact]]
   /// Whole artifacts by kind. For a `SourceStage` this holds its own source's artifacts too.
   public let wholes: [ArtifactKind: Artifact]
+  /// The content of what the stage's `attachments` name.
+  public let attachments: [Attachment]
+  /// Inputs that earlier stages set aside; only for stages that show names.
+  public let quarantined: [QuarantinedInput]
 
   public init(
-    collections: [ArtifactKind: [SourceArtifact]] = [:], wholes: [ArtifactKind: Artifact] = [:]
+    collections: [ArtifactKind: [SourceArtifact]] = [:], wholes: [ArtifactKind: Artifact] = [:],
+    attachments: [Attachment] = [], quarantined: [QuarantinedInput] = []
   ) {
     self.collections = collections.mapValues { $0.sorted { $0.source < $1.source } }
     self.wholes = wholes
+    self.attachments = attachments
+    self.quarantined = quarantined
   }
 
   /// The per-source artifacts of a kind, in digest order; empty where none was wired.
