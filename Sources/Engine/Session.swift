@@ -93,6 +93,19 @@ public final class Session: Sendable {
     return PassResult(outcome: outcome, published: published, latest: number)
   }
 
+  /// Whether something was dropped so lately that a pass would leave it for later.
+  public func hasUnsettledDrops() throws -> Bool {
+    for stage in plan.stages where !stage.folders.isEmpty {
+      if try !folders.scan(stage).unsettled.isEmpty { return true }
+    }
+    return false
+  }
+
+  /// What a pass would do, and why.
+  public func explain() throws -> Explanation {
+    try Runner(plan: plan, store: store, drops: folders, threads: pipeline.threads).explain()
+  }
+
   /// Units that were set aside are read again in the next pass. Returns their names.
   public func retry(matching matches: (String) -> Bool = { _ in true }) throws -> [String] {
     try Runner(plan: plan, store: store, drops: folders, threads: pipeline.threads).retry(matching: matches)

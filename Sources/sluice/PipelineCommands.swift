@@ -1,0 +1,140 @@
+// Commands that take a pipeline file.
+
+import Configurations
+import Engine
+import Foundation
+import Platform
+import StageKit
+import Synchronization
+
+let runCommand = Command(
+  name: "run", operands: "PIPELINE", operandCount: 1...1,
+  summary: "One pass: take in what has settled, refit, rank, publish. For cron and by hand.",
+  options: [
+    Option("dry-run", short: "n", "Say what would run, and why; change nothing."),
+    Option("quiet-if-locked", "Exit silently (75) where another run holds the lock."),
+    Option("no-wait", "Do not wait for files that were changed a moment ago."),
+    Option("quiet", short: "q", "Only problems and the result's place."),
+    Option("verbose", short: "v", "Also what was counted."),
+    Option("json", "The run's record as JSON on standard output."),
+  ],
+  examples: ["sluice run pipelines/tungsten.json5", "*/10 * * * * sluice run --quiet --quiet-if-locked copper.json5"]
+) { arguments in
+  if arguments.has("dry-run") { return try explain(arguments.operands[0]) }
+  do {
+    return try runOnce(arguments)
+  } catch let error as LockError where arguments.has("quiet-if-locked") {
+    if case .held = error { return 75 }
+    throw error
+  }
+}
+
+let checkCommand = Command(
+  name: "check", operands: "PIPELINE", operandCount: 1...1,
+  summary: "Validate a pipeline file and show its plan; reads no data.",
+  options: [], examples: ["sluice check pipelines/tungsten.json5"]
+) { arguments in
+  let (pipeline, plan) = try load(arguments.operands[0])
+  print(plan, terminator: "")
+  print("\ninbox  \(pipeline.inbox)\noutbox \(pipeline.outbox)")
+  return 0
+}
+
+let explainCommand = Command(
+  name: "explain", operands: "PIPELINE", operandCount: 1...1,
+  summary: "Why each stage would run, or is cached: which part of its key differs.",
+  options: [], examples: ["sluice explain pipelines/tungsten.json5"]
+) { arguments in
+  try explain(arguments.operands[0])
+}
+
+let retryCommand = Command(
+  name: "retry", operands: "PIPELINE [NAME…]", operandCount: 1...1000,
+  summary: "Read inputs that were set aside again in the next run (all, or those named).",
+  options: [], examples: ["sluice retry copper.json5", "sluice retry copper.json5 run7/OUTCAR"]
+) { arguments in
+  let (pipeline, plan) = try load(arguments.operands[0])
+  let names = Set(arguments.operands.dropFirst())
+  let session = try Session(pipeline, plan: plan, report: { tell("\($0)") })
+  defer { try? session.close() }
+  let forgotten = try session.retry { names.isEmpty || names.contains($0) }
+  for name in forgotten { print(name) }
+  tell(forgotten.isEmpty ? "Nothing was set aside." : "\(forgotten.count) inputs will be read again by the next run.")
+  return 0
+}
+
+let stagesCommandEntry = Command(
+  name: "stages", operands: "[NAME…]", operandCount: 0...1000,
+  summary: "What a pipeline can use: stages with their parameters, defaults and units.",
+  options: [], examples: ["sluice stages", "sluice stages featurize"], run: stagesCommand)
+
+/// The pipeline file and its plan, or an error with its place.
+func load(_ path: String) throws -> (PipelineFile, Plan) {
+  let registry = Dictionary(uniqueKeysWithValues: builtInStages.map { ($0.description.name, $0) })
+  let pipeline = try PipelineFile.load(path, stages: registry)
+  return (pipeline, try Planner(stages: registry).plan(pipeline))
+}
+
+private func explain(_ path: String) throws -> Int32 {
+  let (pipeline, plan) = try load(path)
+  let session = try Session(pipeline, plan: plan, report: { tell("\($0)") })
+  defer { try? session.close() }
+  print(try session.explain(), terminator: "")
+  return 0
+}
+
+private func runOnce(_ arguments: Arguments) throws -> Int32 {
+  let (pipeline, plan) = try load(arguments.operands[0])
+  let console = RunConsole(
+    plan: plan, quiet: arguments.has("quiet") || arguments.has("json"), verbose: arguments.has("verbose"))
+  let stop = StopSignal()
+  let session = try Session(pipeline, plan: plan, report: { tell("\($0)") })
+  defer { try? session.close() }
+  let result = try pass(session, console, stop, waits: !arguments.has("no-wait"))
+  if arguments.has("json") {
+    FileHandle.standardOutput.write(Data(try CanonicalJSON.encode(result.outcome.record, pretty: true)))
+  } else {
+    console.finish(result, outbox: pipeline.outbox)
+  }
+  return result.outcome.exitStatus
+}
+
+/// One pass; where files were changed a moment ago, it waits for them to settle and looks once more.
+private func pass(_ session: Session, _ console: RunConsole, _ stop: StopSignal, waits: Bool) throws -> PassResult {
+  let settle = session.pipeline.settle
+  if waits, settle > 0, try session.hasUnsettledDrops() {
+    console.note("Waiting \(settle) s for files that were changed a moment ago.")
+    let end = Date().addingTimeInterval(settle + 0.1)
+    while Date() < end {
+      try stop.check()
+      Thread.sleep(forTimeInterval: min(0.2, max(0.01, end.timeIntervalSinceNow)))
+    }
+  }
+  return try session.pass(version: version, checkCancellation: stop.check, progress: console.show)
+}
+
+/// Set by SIGINT and SIGTERM; a second one ends the program at once.
+final class StopSignal: Sendable {
+  private let flag = Atomic<Bool>(false)
+  private let sources: [any DispatchSourceSignal & Sendable]
+
+  init(onStop: @escaping @Sendable () -> Void = {}) {
+    var sources: [any DispatchSourceSignal & Sendable] = []
+    for number in [SIGINT, SIGTERM] {
+      signal(number, SIG_IGN)
+      sources.append(DispatchSource.makeSignalSource(signal: number, queue: .global()))
+    }
+    self.sources = sources
+    for (number, source) in zip([SIGINT, SIGTERM], sources) {
+      source.setEventHandler { [self] in
+        if flag.exchange(true, ordering: .relaxed) { _exit(128 + number) }
+        onStop()
+      }
+      source.resume()
+    }
+  }
+
+  var isSet: Bool { flag.load(ordering: .relaxed) }
+
+  @Sendable func check() throws { if isSet { throw CancellationError() } }
+}

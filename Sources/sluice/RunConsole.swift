@@ -1,0 +1,148 @@
+import Engine
+import Foundation
+import Platform
+import Report
+import StageKit
+import Synchronization
+
+/// Shows a run on the terminal: a line per stage on standard error, the list on standard output.
+final class RunConsole: Sendable {
+  private let quiet: Bool
+  private let verbose: Bool
+  private let isTerminal: Bool
+  private let width: Int
+  private let shown = Mutex((stage: "", time: Date.distantPast))
+
+  init(plan: Plan, quiet: Bool, verbose: Bool) {
+    self.quiet = quiet
+    self.verbose = verbose
+    isTerminal = isatty(2) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+    width = plan.stages.map(\.id.count).max() ?? 0
+  }
+
+  func note(_ text: String) { if !quiet { tell(text) } }
+
+  @Sendable func show(_ event: RunEvent) {
+    switch event {
+    case .stageStarted(let stage, _, let toRun):
+      if toRun > 0 { overwrite("\(Help.pad(stage, width))  …", force: true) }
+    case .actionFinished(let stage, let subject, let done, let toRun):
+      if toRun > 1 { overwrite("\(Help.pad(stage, width))  \(done)/\(toRun)  \(subject)") }
+    case .progress(let stage, _, let fraction, let words):
+      overwrite("\(Help.pad(stage, width))  \(Int(fraction * 100)) %  \(words)")
+    case .stageFinished(let record):
+      clear()
+      if !quiet { tell(line(record)) }
+      for diagnostic in record.diagnostics where !quiet || diagnostic.severity == .warning {
+        tell("\(Help.pad("", width))  \(diagnostic)")
+      }
+    case .objectLost(let name):
+      clear()
+      tell("\(name) was damaged or missing in the store and is made again.")
+    }
+  }
+
+  private func line(_ record: StageRecord) -> String {
+    var text = Help.pad(record.id, width) + "  "
+    if record.ran == 0 {
+      text += "nothing to do" + (record.cached > 1 ? " (\(record.cached) known)" : "")
+    } else {
+      text += "\(record.ran) done" + (record.cached > 0 ? ", \(record.cached) known" : "")
+      text += ", \(String(format: "%.2f", record.seconds)) s"
+    }
+    if !record.sources.added.isEmpty || !record.sources.removed.isEmpty {
+      text += ", sources +\(record.sources.added.count) -\(record.sources.removed.count)"
+    }
+    if verbose {
+      for (name, count) in record.counters.sorted(by: { $0.key < $1.key }) { text += "; \(name): \(count)" }
+    }
+    return text
+  }
+
+  /// A status line that the next one replaces; only on a terminal.
+  private func overwrite(_ text: String, force: Bool = false) {
+    guard isTerminal, !quiet else { return }
+    let now = Date()
+    let isDue = shown.withLock { state in
+      guard force || now.timeIntervalSince(state.time) > 0.1 else { return false }
+      state.time = now
+      return true
+    }
+    if isDue { FileHandle.standardError.write(Data("\r\u{1B}[2K\(text.prefix(100))".utf8)) }
+  }
+
+  private func clear() {
+    if isTerminal && !quiet { FileHandle.standardError.write(Data("\r\u{1B}[2K".utf8)) }
+  }
+
+  /// What was set aside, the errors, the list, and where everything is.
+  func finish(_ result: PassResult, outbox: String) {
+    let record = result.outcome.record
+    for input in record.quarantined { tell("set aside: \(input.diagnostic)") }
+    for name in record.unsettled { tell("still changing, left for the next run: \(name)") }
+    guard let latest = result.latest else { return }
+    let folder = "\(outbox)/runs/\(padded(latest))"
+    guard result.published != nil else {
+      note("Nothing new: run \(latest) stands. \(folder)")
+      return
+    }
+    if !quiet { showList(folder) }
+    print("run \(latest) published: \(outbox)/latest")
+  }
+
+  private func showList(_ folder: String) {
+    guard let list = try? PublishedList(folder: folder), !list.candidates.isEmpty else { return }
+    print("")
+    let columns = isatty(1) == 1 ? terminalWidth() : 160
+    print(TextTable.candidates(list.candidates, limit: 30).text(width: columns, style: .plain))
+    if list.candidates.count > 30 { print("… and \(list.candidates.count - 30) more in candidates.csv") }
+  }
+
+  private func terminalWidth() -> Int {
+    var size = winsize()
+    return ioctl(1, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 40 ? Int(size.ws_col) : 120
+  }
+
+  private func padded(_ number: Int) -> String {
+    String(repeating: "0", count: max(0, 6 - String(number).count)) + String(number)
+  }
+}
+
+/// `candidates.json` of a published run.
+struct PublishedList: Decodable {
+  private struct Entry: Decodable {
+    var rank: Int
+    var id: String
+    var formula: String
+    var atoms: Int
+    var score: Double?
+    var gamma_global: Double?
+    var gamma_local: Double?
+    var ensemble_force_deviation: Double?
+    var cluster_label: String?
+    var worst_atom: Int?
+    var worst_atom_element: String?
+    var source: String
+    var frame: Int
+    var reason: String
+  }
+
+  private enum CodingKeys: String, CodingKey { case entries = "candidates" }
+
+  private let entries: [Entry]
+
+  init(folder: String) throws {
+    let data = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/candidates.json"))
+    self = try JSONDecoder().decode(PublishedList.self, from: data)
+  }
+
+  var candidates: [Candidate] {
+    entries.map {
+      Candidate(
+        rank: $0.rank, id: $0.id, formula: $0.formula, atomCount: $0.atoms, score: $0.score ?? .infinity,
+        globalGrade: $0.gamma_global ?? .infinity, localGrade: $0.gamma_local ?? .infinity,
+        forceDeviation: $0.ensemble_force_deviation, clusterLabel: $0.cluster_label ?? "", atom: $0.worst_atom,
+        atomElement: $0.worst_atom_element ?? "", source: $0.source, frame: $0.frame, reason: $0.reason)
+    }
+  }
+}
