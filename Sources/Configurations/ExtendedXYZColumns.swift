@@ -86,12 +86,13 @@ struct ExtendedXYZColumns {
     }
   }
 
+  /// The first column of symbols or atomic numbers says what the atoms are; others are kept as they are.
   private mutating func role(_ name: String, _ kind: Kind, _ width: Int, _ keys: LabelKeys) -> Role
   {
     let lower = name.lowercased()
     func isFirst(_ role: Role) -> Bool { !columns.contains { $0.role == role } }
     if kind == .text, width == 1, ["species", "symbols", "symbol", "element"].contains(lower),
-      isFirst(.symbols)
+      isFirst(.symbols), isFirst(.atomicNumbers)
     {
       return .symbols
     }
@@ -134,7 +135,6 @@ struct ExtendedXYZColumns {
         guard let number = cursor.integer(), let element = Element(atomicNumber: number) else {
           throw Trouble("the atomic number is not in 1...118.")
         }
-        // A symbol column further right says the same and is kept as text.
         species.append(element)
       case .positions:
         guard let position = cursor.vector() else { throw missing(column) }

@@ -145,12 +145,12 @@ public struct ExtendedXYZWriter: Sendable {
 
   /// Keys under names that mean nothing else and are all different, in order of the names.
   private func unreserved(
-    _ keys: [String], isReserved: (String) -> Bool
+    _ keys: [String], isReserved: (String) -> Bool, spelled: (String) -> String = { $0 }
   ) -> [(name: String, key: String)] {
     var taken = Set(keys.filter { !isReserved($0) })
     let named = keys.sorted().map { key -> (name: String, key: String) in
       guard isReserved(key) else { return (key, key) }
-      var name = "info_" + key
+      var name = "info_" + spelled(key)
       while !taken.insert(name).inserted { name = "info_" + name }
       return (name, key)
     }
@@ -159,20 +159,24 @@ public struct ExtendedXYZWriter: Sendable {
 
   private func columns(of configuration: Configuration) -> [PerAtomColumn] {
     let perAtom = configuration.properties.compactMapValues { PerAtomColumn($0) }
-    let named = unreserved(Array(perAtom.keys)) { key in
-      let meant = [
-        "species", "symbols", "symbol", "element", "z", "numbers", "atomic_numbers", "pos",
-        "position", "positions",
-      ]
-      return meant.contains(key.lowercased()) || LabelKeys().isForces(key) || key == names.forces
-        || key.isEmpty || key.contains { $0 == ":" || $0.isWhitespace || $0 == "\"" }
+    // A colon, blank or quote would break the Properties list.
+    func isBreaking(_ letter: Character) -> Bool {
+      letter == ":" || letter == "\"" || letter.isWhitespace
     }
+    let meant = [
+      "species", "symbols", "symbol", "element", "z", "numbers", "atomic_numbers", "pos",
+      "position", "positions",
+    ]
+    let named = unreserved(
+      Array(perAtom.keys),
+      isReserved: { key in
+        meant.contains(key.lowercased()) || LabelKeys().isForces(key) || key == names.forces
+          || key.isEmpty || key.contains(where: isBreaking)
+      }, spelled: { String($0.map { isBreaking($0) ? "_" : $0 }) })
     return named.compactMap { name, key in
       guard var column = perAtom[key] else { return nil }
       precondition(column.count == configuration.count * column.width, "'\(key)': one row per atom")
-      // A colon or blank would break the Properties list.
-      column.name = String(
-        name.map { $0 == ":" || $0.isWhitespace || $0 == "\"" ? "_" : $0 })
+      column.name = name
       return column
     }
   }

@@ -17,12 +17,13 @@ package struct LineReader {
   /// Number of the current line, from 1.
   package private(set) var number = 0
 
-  /// The longest line that is read, in bytes.
-  package static let longestLine = 64 << 20
+  private let longestLine: Int
 
-  package init(_ source: any ByteSource, name: String) {
+  /// A line longer than `longestLine` bytes is an error: such a file is no text.
+  package init(_ source: any ByteSource, name: String, longestLine: Int = 64 << 20) {
     self.source = source
     self.name = name
+    self.longestLine = longestLine
     buffer = [UInt8](repeating: 0, count: 1 << 18)
   }
 
@@ -75,9 +76,9 @@ package struct LineReader {
       filled = count
     }
     if filled == buffer.count {
-      guard filled < Self.longestLine else {
+      guard filled < longestLine else {
         throw error(
-          "line-too-long", "the line is longer than \(Self.longestLine) bytes.",
+          "line-too-long", "the line is longer than \(longestLine) bytes.",
           "Check that this is a text file.", line: number + 1)
       }
       buffer.append(contentsOf: repeatElement(0, count: buffer.count))

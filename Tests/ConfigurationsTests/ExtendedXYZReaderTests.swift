@@ -92,6 +92,11 @@ import Testing
   @Test func atomicNumbersInsteadOfSymbols() throws {
     let c = try read(frame("Properties=Z:I:1:pos:R:3", ["74 0 0 0", "1 1 1 1"]))
     #expect(c.first?.species.map(\.symbol) == ["W", "H"])
+    let both = try #require(
+      try read(frame("Properties=Z:I:1:species:S:1:pos:R:3:numbers:I:1", ["74 W 0 0 0 7"])).first)
+    #expect(both.species.map(\.symbol) == ["W"])
+    #expect(both.properties["species"] == .perAtomText(["W"], columns: 1))
+    #expect(both.properties["numbers"] == .perAtomIntegers([7], columns: 1))
   }
 
   @Test(arguments: [
@@ -211,6 +216,25 @@ import Testing
     let bytes = frames.flatMap { ExtendedXYZWriter().frame($0) }
     var reader = ExtendedXYZReader(MemoryByteSource(bytes, chunk: chunk), name: "t")
     #expect(try reader.readAll() == frames)
+  }
+
+  @Test func endlessLinesAndFailingSourcesAreDiagnostics() throws {
+    var lines = LineReader(
+      MemoryByteSource([UInt8](repeating: 0x41, count: 600_000)), name: "t", longestLine: 1 << 18)
+    do {
+      _ = try lines.advance()
+      Issue.record("a line of 600,000 bytes was read")
+    } catch {
+      #expect(error.code == "line-too-long" && error.place.line == 1)
+    }
+    var reader = ExtendedXYZReader(FailingSource(after: Array(frame("a=1").utf8)), name: "t")
+    #expect(try reader.next()?.count == 1)
+    do {
+      _ = try reader.next()
+      Issue.record("a failing source was read")
+    } catch {
+      #expect(error.code == "unreadable" && error.place == .init(file: "t", line: 4))
+    }
   }
 
   @Test func foreignSourceStaysAProperty() throws {

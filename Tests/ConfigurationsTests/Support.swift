@@ -81,3 +81,17 @@ func richConfiguration(_ generator: inout SeededGenerator, atoms: Int) -> Config
       "move_mask": .perAtomLogicals((0..<3 * atoms).map { $0 % 2 == 0 }, columns: 3),
     ])
 }
+
+/// Gives `bytes`, then fails.
+final class FailingSource: ByteSource {
+  struct Failure: Error {}
+  private let bytes: MemoryByteSource
+
+  init(after bytes: [UInt8]) { self.bytes = MemoryByteSource(bytes) }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    let count = bytes.read(into: buffer)
+    if count == 0 { throw Failure() }
+    return count
+  }
+}
