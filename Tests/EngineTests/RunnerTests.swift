@@ -138,6 +138,12 @@ import Testing
     _ = try world.run()
     world.plan = try Toy.plan(Toy.everything.replacing("'total'", with: "'total',offset:1"))
     #expect(try world.run().record.ran == [0, 0, 0, 1, 1])
+    // The source stays the same, what is made of it does not: every fold must see that.
+    world.plan = try Toy.plan(Toy.everything.replacing("'numbers'", with: "'numbers',scale:3"))
+    let scaled = try world.run()
+    #expect(scaled.record.ran == [1, 1, 1, 1, 1])
+    #expect(try world.published("result/total.txt", scaled) == "9\n9\n")
+    #expect(scaled.record.stage("total").sources.unchanged == 1)
     world.plan = try Toy.plan(elements: "['W','C']")
     #expect(try world.run().record.ran == [1, 1, 1, 1, 1])
     world.plan = try Toy.plan()
