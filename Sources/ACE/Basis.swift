@@ -99,10 +99,10 @@ extension CouplingTree {
     guard intermediates.count == max(steps.count - 1, 0) else { return false }
     var momenta = ls
     for (s, step) in steps.enumerated() {
-      let L = s < intermediates.count ? intermediates[s] : 0
+      let momentum = s < intermediates.count ? intermediates[s] : 0
       let (l, r) = (momenta[step.left], momenta[step.right])
-      guard L >= abs(l - r), L <= l + r else { return false }
-      momenta.append(L)
+      guard momentum >= abs(l - r), momentum <= l + r else { return false }
+      momenta.append(momentum)
     }
     return true
   }

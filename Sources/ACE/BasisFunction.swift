@@ -56,7 +56,7 @@ public struct BasisFunction: Sendable, Hashable {
 
 /// The order in which LAMMPS and pacemaker hold the functions of an element, hence that of columns
 /// of projections and of active sets (FORMATS 3.4).
-enum EvaluatorOrder {
+package enum EvaluatorOrder {
   /// Rank, centre, species, n, l; couplings are not compared.
   static func precedes(_ a: BasisFunction, _ b: BasisFunction) -> Bool {
     if a.rank != b.rank { return a.rank < b.rank }
@@ -102,7 +102,7 @@ enum EvaluatorOrder {
 
   /// Smallest and largest number of m-vectors that a program may count: couplings that vanish by
   /// accident come out of some libraries as 1e-17 and are then counted.
-  static func vectorCount(ls: [Int], couplings: [Int]) -> ClosedRange<Int> {
+  package static func vectorCount(ls: [Int], couplings: [Int]) -> ClosedRange<Int> {
     let tree = CouplingTree(rank: ls.count)
     var exact = 0
     var allowed = 0
@@ -118,7 +118,7 @@ enum EvaluatorOrder {
 
   /// Of functions that differ only in their couplings, those whose order is the same in every
   /// program: a later one whose count could be confused with a kept one's is left out.
-  static func unambiguous(ls: [Int], couplings: [[Int]]) -> [[Int]] {
+  package static func unambiguous(ls: [Int], couplings: [[Int]]) -> [[Int]] {
     guard couplings.count > 1 else { return couplings }
     var kept: [(couplings: [Int], count: ClosedRange<Int>)] = []
     for candidate in couplings {

@@ -58,7 +58,7 @@ struct ElementBlock {
   }
 
   /// Refuses to list more functions than anybody could fit.
-  static let largest = 50_000
+  static let largest = 20_000
 
   func functions(
     limits: BasisSpecification.Limits, wanted: Int?, couplings: inout IndependentCouplings

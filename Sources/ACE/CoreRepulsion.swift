@@ -49,14 +49,14 @@ struct CoreRepulsion {
     let (outer, inner) = (bond.cutoff, bond.cutoff - bond.shell)
     let width = outer - inner
     let (e, de, d2e) = bare(outer)
-    let A = (-3 * de + width * d2e) / (width * width)
-    let B = (2 * de - width * d2e) / (width * width * width)
-    let C = -e + width * de / 2 - width * width * d2e / 12
+    let cubic = (-3 * de + width * d2e) / (width * width)
+    let quartic = (2 * de - width * d2e) / (width * width * width)
+    let constant = -e + width * de / 2 - width * width * d2e / 12
     let t = max(r - inner, 0)
     let (v, dv, _) = bare(r)
     let scale = 14.399645351950543 / 2 * zi * zj * bond.corePrefactor
-    let value = scale * (v + A / 3 * t * t * t + B / 4 * t * t * t * t + C)
-    let slope = scale * (dv + A * t * t + B * t * t * t)
+    let value = scale * (v + cubic / 3 * t * t * t + quartic / 4 * t * t * t * t + constant)
+    let slope = scale * (dv + cubic * t * t + quartic * t * t * t)
     let (s, ds) = smoothStep(r, edge: outer, width: width)
     return (value * s, slope * s + value * ds)
   }

@@ -15,10 +15,10 @@ enum ClebschGordan {
 
   /// Racah's formula with its alternating sum in integers (three binomials per term), so that a
   /// coefficient that vanishes is exactly 0. For j up to 10 nothing overflows.
-  static func value(_ j1: Int, _ m1: Int, _ j2: Int, _ m2: Int, _ J: Int, _ M: Int) -> Double {
-    guard m1 + m2 == M, abs(m1) <= j1, abs(m2) <= j2, abs(M) <= J else { return 0 }
-    guard J >= abs(j1 - j2), J <= j1 + j2 else { return 0 }
-    let (a, b, c) = (j1 + j2 - J, J + j1 - j2, J - j1 + j2)
+  static func value(_ j1: Int, _ m1: Int, _ j2: Int, _ m2: Int, _ j: Int, _ m: Int) -> Double {
+    guard m1 + m2 == m, abs(m1) <= j1, abs(m2) <= j2, abs(m) <= j else { return 0 }
+    guard j >= abs(j1 - j2), j <= j1 + j2 else { return 0 }
+    let (a, b, c) = (j1 + j2 - j, j + j1 - j2, j - j1 + j2)
     var sum = 0
     for k in 0...a {
       let term = binomial(a, k) * binomial(b, j1 - m1 - k) * binomial(c, j2 + m2 - k)
@@ -27,8 +27,8 @@ enum ClebschGordan {
     if sum == 0 { return 0 }
     let f = factorials
     let above =
-      Double(2 * J + 1) * f[J + M] * f[J - M] * f[j1 - m1] * f[j1 + m1] * f[j2 - m2] * f[j2 + m2]
-    return Double(sum) * (above / (f[j1 + j2 + J + 1] * f[a] * f[b] * f[c])).squareRoot()
+      Double(2 * j + 1) * f[j + m] * f[j - m] * f[j1 - m1] * f[j1 + m1] * f[j2 - m2] * f[j2 + m2]
+    return Double(sum) * (above / (f[j1 + j2 + j + 1] * f[a] * f[b] * f[c])).squareRoot()
   }
 }
 
@@ -73,8 +73,8 @@ struct CouplingTree {
         if l == r { found.append(Array(momenta[rank...])) }
         return
       }
-      for L in abs(l - r)...(l + r) {
-        momenta.append(L)
+      for momentum in abs(l - r)...(l + r) {
+        momenta.append(momentum)
         descend(step + 1)
         momenta.removeLast()
       }
@@ -91,16 +91,16 @@ struct CouplingTree {
     var projections = ms
     var product = 1.0
     for (s, step) in steps.enumerated() {
-      let L = s < intermediates.count ? intermediates[s] : 0
-      let M = projections[step.left] + projections[step.right]
-      guard abs(M) <= L else { return nil }
+      let momentum = s < intermediates.count ? intermediates[s] : 0
+      let projection = projections[step.left] + projections[step.right]
+      guard abs(projection) <= momentum else { return nil }
       if product != 0 {
         product *= ClebschGordan.value(
           momenta[step.left], projections[step.left], momenta[step.right],
-          projections[step.right], L, M)
+          projections[step.right], momentum, projection)
       }
-      momenta.append(L)
-      projections.append(M)
+      momenta.append(momentum)
+      projections.append(projection)
     }
     return product
   }

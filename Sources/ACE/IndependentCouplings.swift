@@ -1,6 +1,8 @@
 /// Which lists of intermediate angular momenta give linearly independent functions when some of the
 /// factors are the same one-particle function (FORMATS 3.4). Remembers what it worked out.
-struct IndependentCouplings {
+package struct IndependentCouplings {
+  package init() {}
+
   private struct Key: Hashable {
     let ls: [Int]
     let runs: [Int]
@@ -10,7 +12,7 @@ struct IndependentCouplings {
 
   /// `runs`: lengths of the runs of equal (species, n) among the factors; `ls` must not decrease
   /// inside a run. Lexicographic order.
-  mutating func intermediates(ls: [Int], runs: [Int]) -> [[Int]] {
+  package mutating func intermediates(ls: [Int], runs: [Int]) -> [[Int]] {
     let key = Key(ls: ls, runs: runs)
     if let found = known[key] { return found }
     let tree = CouplingTree(rank: ls.count)

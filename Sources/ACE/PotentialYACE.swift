@@ -119,7 +119,8 @@ extension CTildeFile {
     func whole(_ key: String) throws(PotentialFileError) -> Int { try node.required(key).int(key) }
     let (cutoff, shell) = (try number("rcut"), try number("dcut"))
     let (radial, parameters) = try Bond.reading(
-      kind: try node.required("radbasename").string("radbasename"), node: node,
+      kind: try node.required("radbasename").string("radbasename"),
+      node: node.required("radbasename"),
       parameters: try node.required("radparameters").doubles("radparameters"), cutoff: cutoff,
       shell: shell)
     var bond = Bond(

@@ -81,9 +81,10 @@ struct YAMLBlocks {
   }
 
   private static func embedding(_ block: YAMLNode) throws(PotentialFileError) -> Embedding {
-    let name = try block.required("npoti").string("npoti")
+    let node = try block.required("npoti")
+    let name = try node.string("npoti")
     guard let kind = Embedding.Kind(rawValue: name) else {
-      throw block.failure("npoti", "'\(name)' is not a known embedding")
+      throw node.failure("npoti", "'\(name)' is not a known embedding")
     }
     let count = try block.required("ndensityi").int("ndensityi")
     let parameters = try block.required("parameters").doubles("parameters")
@@ -105,7 +106,8 @@ struct YAMLBlocks {
     let shell = try number("dcutij")
     let parameters = try block.required("radparameters").doubles("radparameters")
     let (radial, kept) = try Bond.reading(
-      kind: try block.required("radbase").string("radbase"), node: block, parameters: parameters,
+      kind: try block.required("radbase").string("radbase"), node: block.required("radbase"),
+      parameters: parameters,
       cutoff: cutoff, shell: shell)
     var bond = Bond(
       radial: radial, cutoff: cutoff, functionCount: try whole("nradbaseij"),
@@ -146,7 +148,9 @@ struct YAMLBlocks {
     var lint = try entry.optional("lint")?.ints("lint") ?? []
     if ns.count < 3 { lint = [] }
     let c = try entry.required("c").doubles("c")
-    guard c.count == densities else { throw entry.failure("c", "needs one number per density") }
+    guard c.count == densities else {
+      throw try entry.required("c").failure("c", "needs one number per density")
+    }
     guard CouplingTree(rank: ns.count).isAdmissible(ls, lint) else {
       throw entry.failure("lint", "is not possible for nl \(ls)")
     }

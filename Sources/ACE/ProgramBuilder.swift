@@ -14,7 +14,7 @@ struct ProgramBuilder {
   private struct NodeKey: Hashable {
     let x: Int
     let y: Int
-    let L: Int
+    let l3: Int
   }
 
   private struct LeafKey: Hashable {
@@ -145,9 +145,9 @@ struct ProgramBuilder {
     return (a.node, b.node, scale)
   }
 
-  private mutating func couple(_ a: Coupled, _ b: Coupled, to L: Int) -> Coupled {
-    let key = CouplingTensors.Key(l1: nodes[a.node].l, l2: nodes[b.node].l, L: L)
-    let odd = (key.l1 + key.l2 - L) % 2 != 0
+  private mutating func couple(_ a: Coupled, _ b: Coupled, to l3: Int) -> Coupled {
+    let key = CouplingTensors.Key(l1: nodes[a.node].l, l2: nodes[b.node].l, l3: l3)
+    let odd = (key.l1 + key.l2 - l3) % 2 != 0
     let phases = a.phase + b.phase
     // i^(phases - phase of the result), relative to the tensor's own convention.
     let sign: Double = odd ? (phases == 0 ? 1 : -1) : (phases == 2 ? -1 : 1)
@@ -160,22 +160,22 @@ struct ProgramBuilder {
   /// The node that holds the canonical coupling of two nodes, up to the returned factor.
   private mutating func shared(_ a: Int, _ b: Int, _ key: CouplingTensors.Key) -> (Int, Double) {
     if a > b {
-      let exchanged = CouplingTensors.Key(l1: key.l2, l2: key.l1, L: key.L)
+      let exchanged = CouplingTensors.Key(l1: key.l2, l2: key.l1, l3: key.l3)
       return (node(b, a, exchanged), tensors.exchangeFactor(key))
     }
     return (node(a, b, key), 1)
   }
 
   private mutating func node(_ x: Int, _ y: Int, _ key: CouplingTensors.Key) -> Int {
-    let identity = NodeKey(x: x, y: y, L: key.L)
+    let identity = NodeKey(x: x, y: y, l3: key.l3)
     if let found = known[identity] { return found }
     let index = nodes.count
     ops.append(
       .init(
         out: Int32(components), x: Int32(nodes[x].offset), y: Int32(nodes[y].offset),
         table: table(key, role: 0), table_x: table(key, role: 1), table_y: table(key, role: 2)))
-    nodes.append(Node(l: key.L, offset: components, inputs: (x, y)))
-    components += 2 * key.L + 1
+    nodes.append(Node(l: key.l3, offset: components, inputs: (x, y)))
+    components += 2 * key.l3 + 1
     known[identity] = index
     return index
   }
@@ -184,7 +184,7 @@ struct ProgramBuilder {
   private mutating func table(_ key: CouplingTensors.Key, role: Int) -> Int32 {
     if let found = tables[TableKey(tensor: key, role: role)] { return found }
     let tensor = tensors.tensor(key)
-    let sizes = [2 * key.l1 + 1, 2 * key.l2 + 1, 2 * key.L + 1]
+    let sizes = [2 * key.l1 + 1, 2 * key.l2 + 1, 2 * key.l3 + 1]
     let (out, first, second) = [(2, 0, 1), (0, 2, 1), (1, 2, 0)][role]
     var index = [0, 0, 0]
     for o in 0..<sizes[out] {
@@ -229,12 +229,12 @@ struct ProgramBuilder {
       }
       return
     }
-    let L = nodes[node].l
-    let byX = CouplingTensors.Key(l1: nodes[x].l, l2: nodes[y].l, L: L)
+    let l3 = nodes[node].l
+    let byX = CouplingTensors.Key(l1: nodes[x].l, l2: nodes[y].l, l3: l3)
     let (gx, fx) = gradientNode(gradient, y, byX)
     descend(x, gradient: gx, scale * fx, start)
     // By exchange the derivative by y is one by the first factor.
-    let byY = CouplingTensors.Key(l1: nodes[y].l, l2: nodes[x].l, L: L)
+    let byY = CouplingTensors.Key(l1: nodes[y].l, l2: nodes[x].l, l3: l3)
     let (gy, fy) = gradientNode(gradient, x, byY)
     descend(y, gradient: gy, scale * fy * tensors.exchangeFactor(byX), start)
   }
@@ -243,7 +243,7 @@ struct ProgramBuilder {
     Int, Double
   ) {
     let factor = tensors.gradientFactor(key)
-    let (node, exchange) = shared(g, y, .init(l1: key.L, l2: key.l2, L: key.l1))
+    let (node, exchange) = shared(g, y, .init(l1: key.l3, l2: key.l2, l3: key.l1))
     return (node, factor * exchange)
   }
 }

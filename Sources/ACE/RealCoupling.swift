@@ -8,36 +8,36 @@
 struct CouplingTensor: Equatable {
   let l1: Int
   let l2: Int
-  let L: Int
+  let l3: Int
   var values: [Double]
 
   subscript(i: Int, j: Int, k: Int) -> Double {
-    get { values[(i * (2 * l2 + 1) + j) * (2 * L + 1) + k] }
-    set { values[(i * (2 * l2 + 1) + j) * (2 * L + 1) + k] = newValue }
+    get { values[(i * (2 * l2 + 1) + j) * (2 * l3 + 1) + k] }
+    set { values[(i * (2 * l2 + 1) + j) * (2 * l3 + 1) + k] = newValue }
   }
 
-  private init(zero l1: Int, _ l2: Int, _ L: Int) {
-    (self.l1, self.l2, self.L) = (l1, l2, L)
-    values = Array(repeating: 0, count: (2 * l1 + 1) * (2 * l2 + 1) * (2 * L + 1))
+  private init(zero l1: Int, _ l2: Int, _ l3: Int) {
+    (self.l1, self.l2, self.l3) = (l1, l2, l3)
+    values = Array(repeating: 0, count: (2 * l1 + 1) * (2 * l2 + 1) * (2 * l3 + 1))
   }
 
   /// From Clebsch-Gordan coefficients, for factors without a factor i.
-  init(clebschGordan l1: Int, _ l2: Int, _ L: Int) {
-    self.init(zero: l1, l2, L)
-    let odd = (l1 + l2 - L) % 2 != 0
+  init(clebschGordan l1: Int, _ l2: Int, _ l3: Int) {
+    self.init(zero: l1, l2, l3)
+    let odd = (l1 + l2 - l3) % 2 != 0
     for m1 in -l1...l1 {
       for m2 in -l2...l2 {
-        let M = m1 + m2
-        guard abs(M) <= L else { continue }
-        let c = ClebschGordan.value(l1, m1, l2, m2, L, M)
+        let m3 = m1 + m2
+        guard abs(m3) <= l3 else { continue }
+        let c = ClebschGordan.value(l1, m1, l2, m2, l3, m3)
         if c == 0 { continue }
         for (i, u) in Self.toComplex(m1) {
           for (j, v) in Self.toComplex(m2) {
-            for (k, w) in Self.toReal(M) {
+            for (k, w) in Self.toReal(m3) {
               let uv = (u.0 * v.0 - u.1 * v.1, u.0 * v.1 + u.1 * v.0)
               // Times -i where the parity is odd: then the real part is the imaginary part.
               let part = odd ? uv.0 * w.1 + uv.1 * w.0 : uv.0 * w.0 - uv.1 * w.1
-              self[l1 + i, l2 + j, L + k] += c * part
+              self[l1 + i, l2 + j, l3 + k] += c * part
             }
           }
         }
@@ -48,9 +48,9 @@ struct CouplingTensor: Equatable {
 
   /// One tensor for all orders of the same three momenta, so that couplings that agree up to a
   /// factor share their result. Squares sum to 1.
-  init(canonical l1: Int, _ l2: Int, _ L: Int) {
-    self.init(zero: l1, l2, L)
-    let momenta = [l1, l2, L]
+  init(canonical l1: Int, _ l2: Int, _ l3: Int) {
+    self.init(zero: l1, l2, l3)
+    let momenta = [l1, l2, l3]
     let order = [0, 1, 2].sorted {
       momenta[$0] != momenta[$1] ? momenta[$0] < momenta[$1] : $0 < $1
     }
@@ -73,7 +73,7 @@ struct CouplingTensor: Equatable {
     var best = (value: 0.0, ratio: 0.0)
     for i in 0...2 * l1 {
       for j in 0...2 * l2 {
-        for k in 0...2 * L where abs(self[i, j, k]) > best.value {
+        for k in 0...2 * l3 where abs(self[i, j, k]) > best.value {
           let (a, b, c) = permute(i, j, k)
           best = (abs(self[i, j, k]), self[i, j, k] / other[a, b, c])
         }
@@ -108,7 +108,7 @@ struct CouplingTensors {
   struct Key: Hashable {
     let l1: Int
     let l2: Int
-    let L: Int
+    let l3: Int
   }
 
   private var canonical: [Key: CouplingTensor] = [:]
@@ -116,7 +116,7 @@ struct CouplingTensors {
 
   mutating func tensor(_ key: Key) -> CouplingTensor {
     if let known = canonical[key] { return known }
-    let made = CouplingTensor(canonical: key.l1, key.l2, key.L)
+    let made = CouplingTensor(canonical: key.l1, key.l2, key.l3)
     canonical[key] = made
     return made
   }
@@ -124,7 +124,7 @@ struct CouplingTensors {
   /// Clebsch-Gordan coupling = factor * canonical coupling.
   mutating func clebschGordanFactor(_ key: Key) -> Double {
     if let known = factors[key] { return known }
-    let made = CouplingTensor(clebschGordan: key.l1, key.l2, key.L)
+    let made = CouplingTensor(clebschGordan: key.l1, key.l2, key.l3)
       .ratio(to: tensor(key)) { ($0, $1, $2) }
     factors[key] = made
     return made
@@ -132,14 +132,14 @@ struct CouplingTensors {
 
   /// Canonical coupling of (x, y) = factor * canonical coupling of (y, x).
   mutating func exchangeFactor(_ key: Key) -> Double {
-    let other = tensor(Key(l1: key.l2, l2: key.l1, L: key.L))
+    let other = tensor(Key(l1: key.l2, l2: key.l1, l3: key.l3))
     return tensor(key).ratio(to: other) { ($1, $0, $2) }
   }
 
   /// Derivative by x: contraction of the tensor with a gradient g (momentum L) and y equals factor *
   /// canonical coupling of (g, y) to l1.
   mutating func gradientFactor(_ key: Key) -> Double {
-    let other = tensor(Key(l1: key.L, l2: key.l2, L: key.l1))
+    let other = tensor(Key(l1: key.l3, l2: key.l2, l3: key.l1))
     return tensor(key).ratio(to: other) { ($2, $1, $0) }
   }
 }

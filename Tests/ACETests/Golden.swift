@@ -14,9 +14,15 @@ struct Golden: Decodable {
     let energy: Double
     let energies: [Double]
     let forces: [[Double]]
-    let virial_xx_yy_zz_xy_xz_yz: [Double]?
+    /// xx yy zz xy xz yz
+    let virial: [Double]?
     let gamma: [Double]
     let projections: [[Double]]
+
+    private enum CodingKeys: String, CodingKey {
+      case symbols, cell, pbc, positions, energy, energies, forces, gamma, projections
+      case virial = "virial_xx_yy_zz_xy_xz_yz"
+    }
 
     var configuration: Configuration {
       let vectors = cell.map { Vector3($0[0], $0[1], $0[2]) }
@@ -29,9 +35,15 @@ struct Golden: Decodable {
   }
 
   let elements: [String]
-  let nfuncs: [Int]
-  let active_set: [String: ActiveSet]
+  let functionCounts: [Int]
+  let activeSets: [String: ActiveSet]
   let structures: [Structure]
+
+  private enum CodingKeys: String, CodingKey {
+    case elements, structures
+    case functionCounts = "nfuncs"
+    case activeSets = "active_set"
+  }
 
   static let names = [
     "Si_tiny", "Si_sbessel_crad", "Si_cheblinear", "W_100", "W_500", "Cu_chebpow_core",

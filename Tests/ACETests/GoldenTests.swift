@@ -13,7 +13,7 @@ struct GoldenTests {
   @Test(arguments: Golden.names) func projections(_ name: String) throws {
     let golden = try Golden.load(name)
     let potential = try Self.potential(name)
-    #expect(potential.basis.functions.map(\.count) == golden.nfuncs)
+    #expect(potential.basis.functions.map(\.count) == golden.functionCounts)
     let evaluator = Evaluator(potential.basis, radial: .tabulated)
     var worst = 0.0
     for structure in golden.structures {
@@ -45,7 +45,7 @@ struct GoldenTests {
         for k in 0..<3 { worst = max(worst, abs(f[k] - g[k])) }
       }
       #expect(worst < 1e-8, "\(name) \(index)")
-      if let v = structure.virial_xx_yy_zz_xy_xz_yz {
+      if let v = structure.virial {
         let w = result.strainDerivative
         let ours = [w.x.x, w.y.y, w.z.z, w.x.y, w.x.z, w.y.z]
         let difference = zip(ours, v).map { abs($0 - $1) }.max()!
@@ -59,7 +59,7 @@ struct GoldenTests {
     let potential = try Self.potential(name)
     let file = try ActiveSetFile(decoding: try SharedData.bytes("golden/\(name).asi"))
     let evaluator = Evaluator(potential.basis, radial: .tabulated)
-    let condition = golden.active_set.values.map(\.cond).max()!
+    let condition = golden.activeSets.values.map(\.cond).max()!
     for (index, structure) in golden.structures.enumerated() {
       let grades = try evaluator.grades(
         of: structure.configuration, inverses: file.inverses(for: potential.basis))

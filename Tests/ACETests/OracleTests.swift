@@ -47,17 +47,18 @@ struct Oracle {
   }
 
   /// Clebsch-Gordan coefficient by lowering from the highest M, as in quantum mechanics courses.
-  static func clebschGordan(_ a: Int, _ ma: Int, _ b: Int, _ mb: Int, _ L: Int, _ M: Int) -> Double
+  static func clebschGordan(_ a: Int, _ ma: Int, _ b: Int, _ mb: Int, _ l3: Int, _ m3: Int)
+    -> Double
   {
-    guard ma + mb == M, abs(ma) <= a, abs(mb) <= b, abs(M) <= L else { return 0 }
+    guard ma + mb == m3, abs(ma) <= a, abs(mb) <= b, abs(m3) <= l3 else { return 0 }
     // |L L> from J+ |L L> = 0, phase: <a a b L-a | L L> > 0.
     var state: [Int: Double] = [:]
     var value = 1.0
     var m1 = a
-    while L - m1 <= b, m1 >= -a {
+    while l3 - m1 <= b, m1 >= -a {
       state[m1] = value
       // c(m1 - 1) √((a + m1)(a - m1 + 1)) + c(m1) √((b + m2 + 1)(b - m2)) = 0 with m2 = L - m1
-      let m2 = L - m1
+      let m2 = l3 - m1
       let up = Double((a + m1) * (a - m1 + 1)).squareRoot()
       if up == 0 { break }
       value *= -Double((b + m2 + 1) * (b - m2)).squareRoot() / up
@@ -65,15 +66,15 @@ struct Oracle {
     }
     let norm = state.values.reduce(0) { $0 + $1 * $1 }.squareRoot()
     state = state.mapValues { $0 / norm }
-    var top = L
-    while top > M {
+    var top = l3
+    while top > m3 {
       var next: [Int: Double] = [:]
       for (m, c) in state {
         let other = top - m
         next[m - 1, default: 0] += c * Double((a + m) * (a - m + 1)).squareRoot()
         next[m, default: 0] += c * Double((b + other) * (b - other + 1)).squareRoot()
       }
-      let scale = Double((L + top) * (L - top + 1)).squareRoot()
+      let scale = Double((l3 + top) * (l3 - top + 1)).squareRoot()
       state = next.mapValues { $0 / scale }
       top -= 1
     }
@@ -167,25 +168,25 @@ struct Oracle {
 
   /// The coupling trees written out by hand.
   private func coupling(_ f: BasisFunction, _ m: [Int]) -> Double {
-    let (l, L) = (f.ls, f.couplings)
+    let (l, l3) = (f.ls, f.couplings)
     func c(_ a: Int, _ x: Int, _ b: Int, _ y: Int, _ to: Int) -> Double {
       abs(x + y) > to ? 0 : Self.clebschGordan(a, x, b, y, to, x + y)
     }
     switch f.rank {
     case 2: return c(l[0], m[0], l[1], m[1], 0)
     case 3:
-      return c(l[0], m[0], l[1], m[1], L[0]) * c(L[0], m[0] + m[1], l[2], m[2], 0)
+      return c(l[0], m[0], l[1], m[1], l3[0]) * c(l3[0], m[0] + m[1], l[2], m[2], 0)
     case 4:
-      return c(l[0], m[0], l[1], m[1], L[0]) * c(l[2], m[2], l[3], m[3], L[1])
-        * c(L[0], m[0] + m[1], L[1], m[2] + m[3], 0)
+      return c(l[0], m[0], l[1], m[1], l3[0]) * c(l[2], m[2], l[3], m[3], l3[1])
+        * c(l3[0], m[0] + m[1], l3[1], m[2] + m[3], 0)
     case 5:
-      return c(l[0], m[0], l[1], m[1], L[0]) * c(l[2], m[2], l[3], m[3], L[1])
-        * c(L[0], m[0] + m[1], L[1], m[2] + m[3], L[2]) * c(L[2], -m[4], l[4], m[4], 0)
+      return c(l[0], m[0], l[1], m[1], l3[0]) * c(l[2], m[2], l[3], m[3], l3[1])
+        * c(l3[0], m[0] + m[1], l3[1], m[2] + m[3], l3[2]) * c(l3[2], -m[4], l[4], m[4], 0)
     default:
-      return c(l[0], m[0], l[1], m[1], L[0]) * c(l[2], m[2], l[3], m[3], L[1])
-        * c(l[4], m[4], l[5], m[5], L[2])
-        * c(L[0], m[0] + m[1], L[1], m[2] + m[3], L[3])
-        * c(L[3], -m[4] - m[5], L[2], m[4] + m[5], 0)
+      return c(l[0], m[0], l[1], m[1], l3[0]) * c(l[2], m[2], l[3], m[3], l3[1])
+        * c(l[4], m[4], l[5], m[5], l3[2])
+        * c(l3[0], m[0] + m[1], l3[1], m[2] + m[3], l3[3])
+        * c(l3[3], -m[4] - m[5], l3[2], m[4] + m[5], 0)
     }
   }
 
