@@ -82,13 +82,10 @@ extension Inbox {
       let source = DigestingSource(opened)
       try body(file, source)
       try source.drain()
-      // Both the open file and the name must still be what was scanned: a writer may have gone on,
-      // or another file may have taken the name.
-      let path = Path.join(folder, file.path)
-      guard FileSignature(try opened.status()) == file.signature,
-        let after = try fileSystem.statusIfPresent(of: path),
-        FileSignature(after) == file.signature
-      else { return .changed }
+      // The name must still mean the file that was scanned, unchanged: a writer may have gone on, or
+      // another file may have taken the name.
+      let after = try fileSystem.statusIfPresent(of: Path.join(folder, file.path))
+      guard after.map(FileSignature.init) == file.signature else { return .changed }
       files.append(
         .init(
           name: Path.name(file.path), signature: file.signature, digest: source.builder.finish()))

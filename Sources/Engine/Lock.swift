@@ -187,6 +187,11 @@ public final class RunLock: Sendable {
   public func release() throws(LockError) {
     stopBeating()
     defer { file.withLock { $0 = nil } }
+    do throws(LockError) { try check() } catch {
+      // Not even for a moment may another run's lock be moved.
+      if case .lost = error { return }
+      throw error
+    }
     do throws(FileSystemError) {
       let mine = LockFile(path: path, holder: holder, isHeldHere: false, file: nil)
       _ = try mine.takeAway(fileSystem, token: holder.token)

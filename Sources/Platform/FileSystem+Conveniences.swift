@@ -78,8 +78,7 @@ extension FileSystem {
       try file.write(bytes)
       try file.synchronize()
     } catch {
-      do throws(FileSystemError) { try removeFile(path) } catch { /* the first error is the news */
-      }
+      removeFileIfPossible(path)
       throw error
     }
   }
@@ -112,8 +111,7 @@ extension FileSystem {
     let temporary = temporaryName(beside: path)
     try createFile(temporary, bytes)
     do throws(FileSystemError) { try rename(temporary, to: path) } catch {
-      do throws(FileSystemError) { try removeFile(temporary) } catch { /* the first is the news */
-      }
+      removeFileIfPossible(temporary)
       throw error
     }
     try synchronizeFolder(Path.parent(path).isEmpty ? "." : Path.parent(path))
@@ -127,8 +125,7 @@ extension FileSystem {
     let temporary = Path.join(scratch, ".link-" + uniqueSuffix())
     try createSymbolicLink(temporary, to: target)
     do throws(FileSystemError) { try rename(temporary, to: path) } catch {
-      do throws(FileSystemError) { try removeFile(temporary) } catch { /* the first is the news */
-      }
+      removeFileIfPossible(temporary)
       throw error
     }
     try synchronizeFolder(Path.parent(path).isEmpty ? "." : Path.parent(path))

@@ -46,7 +46,8 @@ private final class World: Sendable {
     let inbox = Inbox(files, folder: "/inbox")
     let watcher = Watcher(
       inbox, events: source ?? events, clock: clock, timing: timing, report: messages.report)
-    try watcher.run(registry: { state.withLock { $0.registry } }) { batch in
+    func known() -> UnitRegistry { state.withLock { $0.registry } }
+    try watcher.run(registry: known) { batch in
       let time = clock.uptime
       try onBatch(batch)
       for unit in batch.fresh {
@@ -158,7 +159,7 @@ private final class World: Sendable {
       Inbox(world.files, folder: "/inbox"), events: world.events, clock: world.clock)
     world.events.schedule(at: .seconds(500), waking: nil) { world.events.interrupt() }
     var count = 0
-    try watcher.run(registry: { UnitRegistry() }) { _ in
+    try watcher.run(registry: UnitRegistry.init) { _ in
       count += 1
       return true
     }
@@ -170,7 +171,7 @@ private final class World: Sendable {
     world.files.drop("/inbox/a.xyz", "x")
     let watcher = Watcher(
       Inbox(world.files, folder: "/inbox"), events: world.events, clock: world.clock)
-    try watcher.run(registry: { UnitRegistry() }) { _ in false }
+    try watcher.run(registry: UnitRegistry.init, onBatch: { _ in false })
     #expect(world.clock.uptime == .seconds(10))
   }
 
@@ -294,7 +295,7 @@ private final class World: Sendable {
     let seen = Mutex<[String: Int]>([:])
     let results = try concurrentMap(2, threads: 2) { index -> Bool in
       if index == 0 {
-        try watcher.run(registry: { UnitRegistry() }) { batch in
+        try watcher.run(registry: UnitRegistry.init) { batch in
           seen.withLock { seen in for unit in batch.fresh { seen[unit.path, default: 0] += 1 } }
           return seen.withLock { !expected.isSubset(of: Set($0.keys)) }
         }
