@@ -75,6 +75,10 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let testTargets: [Target] = [
   .target(
     name: "TestSupport", dependencies: ["Configurations", "Platform"], path: "Tests/TestSupport"),
+  // One harness for the laws that every stage must keep.
+  .target(
+    name: "StageLaws", dependencies: ["Engine", "StageKit", "Configurations", "Platform"],
+    path: "Tests/StageLaws"),
   tests("PlatformTests", ["Platform"]),
   tests("ConfigurationsTests", ["Configurations", "Platform", "TungstenReference"]),
   tests("VASPTests", ["VASP", "Configurations", "Platform", "TungstenReference"]),
@@ -84,10 +88,12 @@ let testTargets: [Target] = [
   tests("NoveltyTests", ["Novelty", "LinearAlgebra"]),
   tests("ReportTests", ["Report"]),
   tests("StageKitTests", ["StageKit", "Configurations", "Platform"]),
-  tests("EngineTests", ["Engine", "StageKit", "Configurations", "Platform"]),
+  tests("EngineTests", ["Engine", "StageKit", "StageLaws", "Configurations", "Platform"]),
   tests(
     "PipelineTests",
-    ["Engine", "StageKit", "Configurations", "Platform", "TungstenReference", "VASP", "ACE"]
+    [
+      "Engine", "StageKit", "StageLaws", "Configurations", "Platform", "TungstenReference", "VASP", "ACE",
+    ]
       + pluginNames),
 ]
 

@@ -131,7 +131,7 @@ public enum RunEvent: Sendable, Equatable {
   case actionFinished(stage: String, subject: String, done: Int, toRun: Int)
   /// From a stage that tells how far it is: 0...1 and a few words.
   case progress(stage: String, subject: String, fraction: Double, words: String)
-  case stageFinished(stage: String, ran: Int, cached: Int, seconds: Double)
+  case stageFinished(StageRecord)
   /// An object was found missing or damaged; what made it runs again.
   case objectLost(String)
 }

@@ -218,9 +218,7 @@ final class Pass: Sendable {
       sources: SourceChange(from: [], to: []), counters: did.counters,
       diagnostics: outcome.diagnostics)
     state.stages.append(record)
-    report(
-      .stageFinished(
-        stage: stage.id, ran: record.ran, cached: record.cached, seconds: record.seconds))
+    report(.stageFinished(record))
   }
 
   /// Runs actions through the executor; the first failure stops the handing out of further ones.

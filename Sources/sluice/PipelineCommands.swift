@@ -116,19 +116,16 @@ private func pass(_ session: Session, _ console: RunConsole, _ stop: StopSignal,
 /// Set by SIGINT and SIGTERM; a second one ends the program at once.
 final class StopSignal: Sendable {
   private let flag = Atomic<Bool>(false)
-  private let sources: [any DispatchSourceSignal & Sendable]
 
+  /// `onStop` is called once, on another thread. The handlers live as long as the program.
   init(onStop: @escaping @Sendable () -> Void = {}) {
-    var sources: [any DispatchSourceSignal & Sendable] = []
     for number in [SIGINT, SIGTERM] {
       signal(number, SIG_IGN)
-      sources.append(DispatchSource.makeSignalSource(signal: number, queue: .global()))
-    }
-    self.sources = sources
-    for (number, source) in zip([SIGINT, SIGTERM], sources) {
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
       source.setEventHandler { [self] in
         if flag.exchange(true, ordering: .relaxed) { _exit(128 + number) }
         onStop()
+        _ = source  // keeps the handler alive
       }
       source.resume()
     }

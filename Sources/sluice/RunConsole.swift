@@ -33,7 +33,7 @@ final class RunConsole: Sendable {
     case .stageFinished(let record):
       clear()
       if !quiet { tell(line(record)) }
-      for diagnostic in record.diagnostics where !quiet || diagnostic.severity == .warning {
+      for diagnostic in record.diagnostics where record.ran > 0 && (!quiet || diagnostic.severity == .warning) {
         tell("\(Help.pad("", width))  \(diagnostic)")
       }
     case .objectLost(let name):

@@ -1,6 +1,7 @@
 import Configurations
 import Engine
 import StageKit
+import StageLaws
 import Testing
 
 @Suite struct StageLawsTests {

@@ -1,1 +1,0 @@
-../StageLaws/StageLaws.swift
