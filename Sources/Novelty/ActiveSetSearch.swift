@@ -63,38 +63,72 @@ struct ActiveSetSearch {
     try take(winners, rows)
   }
 
-  /// Passes over all rows: those with a grade above the tolerance compete with the active rows, block by
-  /// block, until a pass finds none.
+  /// Passes over all rows until none has a grade above the tolerance.
+  ///
+  /// In the first pass the rows above it compete with the active rows block by block. In later ones rows are
+  /// only collected, and compete at the end of the pass: those above the tolerance and those near it, which the next
+  /// exchanges would lift above it, so that few passes are needed.
   mutating func refine() throws {
-    var improving = true
-    while improving, passes < options.maximumPasses {
-      improving = false
-      let tolerance = passes == 0 ? options.tolerance : options.refiningTolerance
+    try sweep()
+    while largestGrade > options.tolerance, passes < options.maximumPasses {
+      var pool: [(grade: Double, row: Int)] = []
       var largest = 0.0
       try reference.forEachBlock(of: height) { first, block in
-        let results = mapRowBlocks(block.rows, threads: threads) {
-          [transform, rank = space.rank] in
-          ActiveSet.gradesAndResiduals(block.slice($0), transform: transform, rank: rank)
-        }.flatMap { $0 }
-        var challengers: [Int] = []
-        for (i, result) in results.enumerated() {
+        for (i, result) in graded(block).enumerated() {
           largest = max(largest, result.grade)
-          largestResidual = max(largestResidual, result.residual)
-          if result.grade > options.tolerance { challengers.append(i) }
+          if result.grade > 0.8 * options.tolerance { pool.append((result.grade, first + i)) }
         }
-        guard !challengers.isEmpty else { return }
-        improving = true
-        let players = active + challengers.map { first + $0 }
-        let rows = activeRows.stacked(on: block.selecting(rows: challengers))
-        let volume = try MaximumVolume(
-          coordinates: rows.times(frame), start: Array(0..<space.rank), tolerance: tolerance,
-          exactEvery: options.exactEvery)
-        exchanges += volume.gains.count
-        try take(volume.chosen.map { players[$0] }, rows.selecting(rows: volume.chosen))
       }
       largestGrade = largest
       passes += 1
+      guard largest > options.tolerance else { return }
+      pool.sort { ($1.grade, $0.row) < ($0.grade, $1.row) }
+      let chosen = pool.prefix(1024 + 4 * space.rank).map(\.row).sorted()
+      try compete(
+        chosen, rows: reference.selecting(chosen).matrix(), tolerance: options.refiningTolerance)
     }
+  }
+
+  private mutating func sweep() throws {
+    var largest = 0.0
+    var exchanged = false
+    let tolerance = options.tolerance
+    try reference.forEachBlock(of: height) { first, block in
+      let results = graded(block)
+      for result in results {
+        largest = max(largest, result.grade)
+        largestResidual = max(largestResidual, result.residual)
+      }
+      let challengers = results.indices.filter { results[$0].grade > tolerance }
+      guard !challengers.isEmpty else { return }
+      exchanged = true
+      try compete(
+        challengers.map { first + $0 }, rows: block.selecting(rows: challengers),
+        tolerance: tolerance)
+    }
+    passes = 1
+    largestGrade = exchanged ? .infinity : largest
+  }
+
+  private func graded(
+    _ block: Matrix
+  ) -> [(grade: Double, residual: Double, largestPart: Double)] {
+    mapRowBlocks(block.rows, threads: threads) {
+      ActiveSet.gradesAndResiduals(block.slice($0), transform: transform, rank: space.rank)
+    }.flatMap { $0 }
+  }
+
+  /// MaxVol among the active rows and these.
+  private mutating func compete(_ challengers: [Int], rows: Matrix, tolerance: Double) throws {
+    let isActive = Set(active)
+    let new = challengers.indices.filter { !isActive.contains(challengers[$0]) }
+    let players = active + new.map { challengers[$0] }
+    let all = activeRows.stacked(on: rows.selecting(rows: new))
+    let volume = try MaximumVolume(
+      coordinates: all.times(frame), start: Array(0..<space.rank), tolerance: tolerance,
+      exactEvery: options.exactEvery)
+    exchanges += volume.gains.count
+    try take(volume.chosen.map { players[$0] }, all.selecting(rows: volume.chosen))
   }
 
   private mutating func take(_ chosen: [Int], _ rows: Matrix) throws {

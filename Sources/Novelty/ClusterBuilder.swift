@@ -34,14 +34,19 @@ struct ClusterBuilder {
     renumber()
   }
 
-  /// From the maximum downwards, the first number of clusters that are all large enough. Fewer clusters may
-  /// fail where more pass, so this is the largest that passes, not a bisection.
+  /// From the maximum downwards, the division that keeps the most clusters once small ones are merged. A division into k
+  /// cannot keep more than k, so the search ends early.
   mutating func chooseLargest(upTo maximum: Int) throws {
-    for count in stride(from: min(max(maximum, 1), points.rows), through: 1, by: -1) {
+    var best: (assignments: [Int], names: [String], notes: [String])?
+    var count = min(max(maximum, 1), points.rows)
+    while count > best?.names.count ?? 0 {
+      notes = []
       divide(count)
-      if count == 1 { return }
-      if try firstSmall() == nil { return }
+      try mergeSmall()
+      if names.count > best?.names.count ?? 0 { best = (assignments, names, notes) }
+      count -= 1
     }
+    if let best { (assignments, names, notes) = best }
   }
 
   /// Merges the smallest cluster that is too small into the one with the nearest centroid, until none is.

@@ -4,7 +4,9 @@ import LinearAlgebra
 public struct Clustering: Sendable, Equatable {
   /// How the rows are divided.
   public enum Division: Sendable, Equatable {
-    /// The largest number of k-means clusters, up to the maximum, that leaves every cluster enough rows.
+    /// The largest number of k-means clusters, up to the maximum, that all have enough rows, those that have not being
+    /// merged into the nearest. (Without merging the number is smaller, jumps with the sample, and on the
+    /// tungsten domains detected less: AUROC .92 against .99 for disordered ones.)
     case automatic(maximum: Int)
     /// This many k-means clusters, before small ones are merged.
     case count(Int)

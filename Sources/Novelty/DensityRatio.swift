@@ -15,6 +15,9 @@ public struct DensityRatio: Sendable {
     public var floorQuantile = 0.1
     /// References are thinned to this many (`RowBlocks.sample`).
     public var referenceLimit = 10_000
+    /// Of each stratum (cluster) at least this many references, or all: fewer than `scaleNeighbour` would take
+    /// their scale from another regime and hide what is new beside them.
+    public var minimumPerStratum = 50
 
     public init() {}
   }
@@ -27,15 +30,21 @@ public struct DensityRatio: Sendable {
   /// Smallest scale allowed; positive.
   public let floor: Double
 
-  public init(_ rows: Matrix, options: Options = Options(), threads: Int = 1) throws {
-    try self.init(RowBlocks(rows), options: options, threads: threads)
+  public init(
+    _ rows: Matrix, strata: [Int]? = nil, options: Options = Options(), threads: Int = 1
+  ) throws {
+    try self.init(RowBlocks(rows), strata: strata, options: options, threads: threads)
   }
 
+  /// - Parameter strata: cluster of each row (`Clustering.assignments`), or nil.
   /// - Throws: `NoveltyError.noRows`, `.notFinite`; `LinearAlgebraError`; what reading rows throws.
-  public init(_ rows: RowBlocks, options: Options = Options(), threads: Int = 1) throws {
+  public init(
+    _ rows: RowBlocks, strata: [Int]? = nil, options: Options = Options(), threads: Int = 1
+  ) throws {
     guard rows.count > 0 else { throw NoveltyError.noRows }
     let map = try CoordinateMap(rows, choice: options.coordinates, threads: threads)
-    let sample = try rows.sample(limit: options.referenceLimit)
+    let sample = try rows.sample(
+      limit: options.referenceLimit, strata: strata, minimum: options.minimumPerStratum)
     self.init(
       references: try map.apply(rows.selecting(sample), threads: threads), coordinates: map,
       options: options, threads: threads)

@@ -11,9 +11,11 @@ package struct KMeans: Sendable {
   package private(set) var inertia: Double
 
   /// The best of `restarts` runs; the earliest on ties.
+  /// - Parameter tolerance: a run ends when a step lowers the inertia by no more than this share of it (and always
+  ///   when no row moves).
   package init(
     _ coordinates: Matrix, clusters: Int, seed: UInt64, restarts: Int, maximumIterations: Int = 100,
-    threads: Int = 1
+    tolerance: Double = 1e-5, threads: Int = 1
   ) {
     precondition(
       clusters > 0 && clusters <= coordinates.rows, "between one cluster and one per row")
@@ -22,22 +24,27 @@ package struct KMeans: Sendable {
       var random = SplitMix(seed: seed &+ UInt64(restart) &* 0x9e37_79b9_7f4a_7c15)
       let run = KMeans(
         coordinates, start: Self.plusPlus(coordinates, clusters, &random, threads),
-        maximumIterations: maximumIterations, threads: threads)
+        maximumIterations: maximumIterations, tolerance: tolerance, threads: threads)
       if best.map({ run.inertia < $0.inertia }) ?? true { best = run }
       if clusters == 1 { break }
     }
     self = best!
   }
 
-  private init(_ coordinates: Matrix, start: Matrix, maximumIterations: Int, threads: Int) {
+  private init(
+    _ coordinates: Matrix, start: Matrix, maximumIterations: Int, tolerance: Double, threads: Int
+  ) {
     centroids = start
     var nearest = nearestCentroids(coordinates, start, threads: threads)
+    var last = Double.infinity
     for _ in 0..<maximumIterations {
       centroids = Self.means(coordinates, nearest, clusters: start.rows, threads: threads)
       let next = nearestCentroids(coordinates, centroids, threads: threads)
       let settled = next.clusters == nearest.clusters
       nearest = next
-      if settled { break }
+      let sum = nearest.squares.reduce(0, +)
+      if settled || last - sum <= tolerance * sum { break }
+      last = sum
     }
     assignments = nearest.clusters
     inertia = nearest.squares.reduce(0, +)
@@ -119,25 +126,36 @@ func nearestCentroids(
   _ coordinates: Matrix, _ centroids: Matrix, threads: Int
 ) -> (clusters: [Int], squares: [Double]) {
   let d = coordinates.columns
+  let count = centroids.rows
+  // [coordinates][clusters], so that the inner loop runs over neighbouring numbers.
+  let columns = centroids.transposed.storage
   let parts = mapRowBlocks(coordinates.rows, threads: threads) { range in
-    var clusters: [Int] = []
-    var squares: [Double] = []
-    clusters.reserveCapacity(range.count)
-    squares.reserveCapacity(range.count)
-    for i in range {
-      var best = (square: Double.infinity, cluster: 0)
-      for k in 0..<centroids.rows {
-        var square = 0.0
-        for j in 0..<d {
-          let difference = coordinates.storage[i * d + j] - centroids.storage[k * d + j]
-          square += difference * difference
+    var clusters = [Int](repeating: 0, count: range.count)
+    var nearest = [Double](repeating: .infinity, count: range.count)
+    var squares = [Double](repeating: 0, count: count)
+    // Pointers, because bounds checks keep the inner loop from being vectorised.
+    coordinates.storage.withUnsafeBufferPointer { rows in
+      columns.withUnsafeBufferPointer { columns in
+        squares.withUnsafeMutableBufferPointer { squares in
+          for (place, i) in range.enumerated() {
+            for k in 0..<count { squares[k] = 0 }
+            for j in 0..<d {
+              let x = rows[i * d + j]
+              let column = UnsafeBufferPointer(rebasing: columns[j * count..<(j + 1) * count])
+              for k in 0..<count {
+                let difference = x - column[k]
+                squares[k] += difference * difference
+              }
+            }
+            for k in 0..<count where squares[k] < nearest[place] {
+              nearest[place] = squares[k]
+              clusters[place] = k
+            }
+          }
         }
-        if square < best.square { best = (square, k) }
       }
-      clusters.append(best.cluster)
-      squares.append(best.square)
     }
-    return (clusters, squares)
+    return (clusters, nearest)
   }
   return (parts.flatMap(\.0), parts.flatMap(\.1))
 }

@@ -94,11 +94,32 @@ public struct NearestNeighbours: Sendable, Equatable {
 extension RowBlocks {
   /// At most `limit` different rows, ascending: those with the smallest fingerprints. This is a uniform sample of
   /// the distinct rows that depends on nothing but the rows themselves, and hardly changes when rows are added.
-  public func sample(limit: Int) throws -> [Int] {
+  /// - Parameters:
+  ///   - strata: cluster of each row, 0...; nil for one.
+  ///   - minimum: of each stratum this many of its distinct rows (or all) are taken first, so that a rare regime keeps
+  ///     enough rows to have a scale; strata in order while the limit allows.
+  public func sample(limit: Int, strata: [Int]? = nil, minimum: Int = 0) throws -> [Int] {
     let prints = try fingerprints()
     var seen = Set<RowFingerprint>()
     let distinct = prints.indices.filter { seen.insert(prints[$0]).inserted }
     if distinct.count <= limit { return distinct }
-    return distinct.sorted { prints[$0] < prints[$1] }.prefix(limit).sorted()
+    let ordered = distinct.sorted { prints[$0] < prints[$1] }
+    guard let strata, minimum > 0 else { return ordered.prefix(limit).sorted() }
+    precondition(strata.count == count, "one stratum per row")
+    var taken = [Int](repeating: 0, count: (strata.max() ?? 0) + 1)
+    var first: [Int] = []
+    var rest: [Int] = []
+    for row in ordered {
+      if taken[strata[row]] < minimum {
+        taken[strata[row]] += 1
+        first.append(row)
+      } else {
+        rest.append(row)
+      }
+    }
+    if first.count > limit {
+      first = taken.indices.flatMap { stratum in first.filter { strata[$0] == stratum } }
+    }
+    return (first + rest).prefix(limit).sorted()
   }
 }

@@ -25,15 +25,19 @@ public struct SelectionCandidate: Sendable {
   /// Any fixed-length description (say, mean rows in standardised coordinates), for the distance that tells
   /// near-duplicates; nil leaves the structure out of that test.
   public var fingerprint: [Double]?
+  /// What a floor counts (the element or the cluster of its worst atom, say).
+  public var group: String?
 
   public init(
-    identifier: String, score: Double, grade: Double, rows: [Rows], fingerprint: [Double]? = nil
+    identifier: String, score: Double, grade: Double, rows: [Rows], fingerprint: [Double]? = nil,
+    group: String? = nil
   ) {
     self.identifier = identifier
     self.score = score
     self.grade = grade
     self.rows = rows
     self.fingerprint = fingerprint
+    self.group = group
   }
 }
 
@@ -46,7 +50,7 @@ public struct SelectionCandidate: Sendable {
 ///
 /// **Rank** k means: given the k - 1 structures above it, this one has the largest value of all that remain, where the value is
 /// the gain (`.gain`) or the score times the share of its first gain that is left (`.discountedScore`). It does not mean
-/// the k-th largest score, and the first k of the list are the list for a budget of k.
+/// the k-th largest score, and, without floors, the first k of the list are the list for a budget of k.
 public struct Selection: Sendable, Equatable {
   public enum Order: String, Sendable, Codable, CaseIterable {
     /// The gain alone: what the linear model learns most from. Scores are only shown.
@@ -68,6 +72,9 @@ public struct Selection: Sendable, Equatable {
     public var lowGrade: Double?
     /// Grades above are broken geometry rather than news (close pairs), listed apart; nil: no upper end.
     public var highGrade: Double?
+    /// At least this many picks of a group, where it has so many: once the places left are as few as the floors
+    /// still lack, only those groups are picked from.
+    public var floors: [String: Int] = [:]
 
     public init() {}
   }

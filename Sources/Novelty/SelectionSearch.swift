@@ -26,6 +26,9 @@ struct SelectionSearch {
   private var metrics: [Leverage]
   private var firstGains: [Double]
   private var heap: [Bound] = []
+  /// Candidates of each group that may still be picked, and picks that its floor lacks.
+  private var waiting: [String: Int] = [:]
+  private var lacking: [String: Int]
   private var picks: [(candidate: Int, pick: Selection.Pick)] = []
   private var omitted: [(candidate: Int, reason: Selection.Reason)] = []
   private(set) var evaluations = 0
@@ -37,6 +40,7 @@ struct SelectionSearch {
     self.candidates = candidates
     self.options = options
     self.metrics = metrics
+    lacking = options.floors
     var ranked: [Int] = []
     for (i, candidate) in candidates.enumerated() {
       guard candidate.score >= 0, !candidate.grade.isNaN else {
@@ -62,6 +66,7 @@ struct SelectionSearch {
     for i in order {
       if firstGains[i] > 0 {
         push(bound(i, gain: firstGains[i]))
+        if let group = candidates[i].group { waiting[group, default: 0] += 1 }
       } else {
         omitted.append((i, .noGain))
       }
@@ -69,34 +74,59 @@ struct SelectionSearch {
   }
 
   mutating func run(lazily: Bool) {
-    while picks.count < options.top, let top = heap.first {
-      if !lazily {
-        for k in heap.indices where heap[k].age < picks.count { heap[k] = refreshed(heap[k]) }
-        heap.sort(by: Bound.isBefore)  // a sorted array is a heap, with or without its head
-        decide(heap.removeFirst())
-      } else {
-        pop()
-        if top.age < picks.count {
-          let fresh = refreshed(top)
-          if let next = heap.first, !Bound.isBefore(fresh, next) {
-            push(fresh)
-            continue
-          }
-          decide(fresh)
-        } else {
-          decide(top)
-        }
-      }
+    while picks.count < options.top, !heap.isEmpty {
+      let total = lacking.keys.reduce(0) { $0 + owed($1) }
+      let isBound = total > 0 && total >= options.top - picks.count
+      let best = lazily ? takeLazily(onlyOwed: isBound) : takeEagerly(onlyOwed: isBound)
+      guard let best else { return }
+      decide(best)
     }
+  }
+
+  /// Re-scores the head of the heap until it stays there.
+  private mutating func takeLazily(onlyOwed: Bool) -> Bound? {
+    var parked: [Bound] = []
+    defer { for bound in parked { push(bound) } }
+    while let top = heap.first {
+      pop()
+      if onlyOwed, !isOwed(top) {
+        parked.append(top)
+        continue
+      }
+      if top.age == picks.count { return top }
+      let fresh = refreshed(top)
+      guard let next = heap.first, !Bound.isBefore(fresh, next) else { return fresh }
+      push(fresh)
+    }
+    return nil
+  }
+
+  /// Re-scores everything.
+  private mutating func takeEagerly(onlyOwed: Bool) -> Bound? {
+    for k in heap.indices where heap[k].age < picks.count { heap[k] = refreshed(heap[k]) }
+    heap.sort(by: Bound.isBefore)  // a sorted array is a heap, with or without any of its members
+    guard let k = heap.firstIndex(where: { !onlyOwed || isOwed($0) }) else { return nil }
+    return heap.remove(at: k)
+  }
+
+  /// Picks that a group's floor lacks and that can still be made.
+  private func owed(_ group: String) -> Int {
+    max(0, min(lacking[group] ?? 0, waiting[group] ?? 0))
+  }
+
+  private func isOwed(_ bound: Bound) -> Bool {
+    candidates[bound.candidate].group.map { owed($0) > 0 } ?? false
   }
 
   /// Picks the candidate or sets it aside.
   private mutating func decide(_ best: Bound) {
     let candidate = candidates[best.candidate]
+    if let group = candidate.group { waiting[group, default: 0] -= 1 }
     if let reason = duplicateReason(best) {
       omitted.append((best.candidate, reason))
       return
     }
+    if let group = candidate.group { lacking[group, default: 0] -= 1 }
     picks.append(
       (
         best.candidate,

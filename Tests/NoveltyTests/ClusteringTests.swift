@@ -109,7 +109,7 @@ private func blobs(_ sizes: [Int], columns: Int, spread: Double = 0.3, seed: UIn
   @Test func kMeansIsAFixedPointOfTheTextbookStep() throws {
     var random = SeededGenerator(seed: 3)
     let rows = random.normalMatrix(700, 3)
-    let run = KMeans(rows, clusters: 6, seed: 1, restarts: 3, maximumIterations: 1000)
+    let run = KMeans(rows, clusters: 6, seed: 1, restarts: 3, maximumIterations: 1000, tolerance: 0)
     var inertia = 0.0
     for i in 0..<700 {
       let squares = (0..<6).map { k in
@@ -128,7 +128,8 @@ private func blobs(_ sizes: [Int], columns: Int, spread: Double = 0.3, seed: UIn
         #expect(close(mean, run.centroids[k, j], 1e-12))
       }
     }
-    let more = KMeans(rows, clusters: 6, seed: 1, restarts: 8, maximumIterations: 1000)
+    let more = KMeans(
+      rows, clusters: 6, seed: 1, restarts: 8, maximumIterations: 1000, tolerance: 0)
     #expect(more.inertia <= run.inertia)
   }
 
@@ -142,15 +143,16 @@ private func blobs(_ sizes: [Int], columns: Int, spread: Double = 0.3, seed: UIn
   @Test func automaticIsTheLargestNumberWithEnoughRows() throws {
     // The smallest blob has 17 rows: fewer than 3 x 6, so it cannot stand alone.
     let (rows, _) = blobs([300, 200, 17], columns: 6, seed: 4)
-    var options = Clustering.Options()
-    let found = try Clustering(rows, division: .automatic(maximum: 5), options: options)
+    let found = try Clustering(rows, division: .automatic(maximum: 5))
     for (size, rank) in zip(found.sizes, found.ranks) { #expect(size >= 3 * rank) }
-    for count in (found.count + 1)..<6 {
-      options.rowsPerRank = 0  // no merging
-      let divided = try Clustering(rows, division: .count(count), options: options)
-      #expect(zip(divided.sizes, divided.ranks).contains { $0 < 3 * $1 }, "\(count) clusters")
+    #expect(found.sizes.reduce(0, +) == 517 && found.count > 1)
+    for count in 1..<6 {
+      #expect(
+        try Clustering(rows, division: .count(count)).count <= found.count, "\(count) clusters")
     }
-    #expect(found.notes.isEmpty)
+    // Seven rows of rank 6 cannot be divided at all.
+    let few = try Clustering(rows.selecting(rows: Array(0..<7)), division: .automatic(maximum: 5))
+    #expect(few.count == 1 && few.ranks == [6])
   }
 
   @Test func smallClustersAndLabelsAreMergedIntoTheNearestAndNoted() throws {

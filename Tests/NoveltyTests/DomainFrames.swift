@@ -1,6 +1,7 @@
 import Foundation
 import LinearAlgebra
 import TestSupport
+import Testing
 
 /// Frames of one file of a heterogeneous set, as positions and a cell.
 struct DomainFrame {
@@ -26,6 +27,7 @@ enum DomainFrames {
       starts.append(at)
       at += count + 2
     }
+    try #require(!starts.isEmpty, "xz could not read the file")
     let step = max(1, (starts.count + limit - 1) / limit)
     return stride(from: 0, to: starts.count, by: step).map { k in
       let start = starts[k]

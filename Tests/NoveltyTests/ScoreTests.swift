@@ -57,6 +57,24 @@ private func plainNeighbours(_ row: [Double], _ references: Matrix, skip: Int? =
   }
 }
 
+@Suite struct StratifiedSampleTests {
+  @Test func rareStrataKeepTheirRows() throws {
+    var random = SeededGenerator(seed: 12)
+    let rows = random.normalMatrix(1000, 3)
+    // 10 rare rows and one alone
+    let strata = (0..<1000).map { $0 % 100 == 0 ? 1 : $0 == 501 ? 2 : 0 }
+    let sample = try RowBlocks(rows).sample(limit: 60, strata: strata, minimum: 8)
+    #expect(sample.count == 60)
+    #expect(sample.count { strata[$0] == 1 } >= 8)
+    #expect(sample.contains(501))
+    #expect(try RowBlocks(rows).sample(limit: 60).count { strata[$0] == 1 } < 8)
+    // The limit holds even where the minima exceed it.
+    #expect(
+      try RowBlocks(rows).sample(limit: 9, strata: strata, minimum: 8).count { strata[$0] == 0 }
+        == 8)
+  }
+}
+
 @Suite struct DensityRatioTests {
   /// The formula of the score, in plain loops, from coordinates.
   private static func plain(_ rows: Matrix, _ references: Matrix) -> [Double] {
@@ -87,6 +105,9 @@ private func plainNeighbours(_ row: [Double], _ references: Matrix, skip: Int? =
       let expected = Self.plain(map.apply(probes), map.apply(rows))
       for (a, b) in zip(score.ratios(probes), expected) { #expect(close(a, b, 1e-9)) }
       #expect(score.ratios(rows).allSatisfy { $0 == 0 })
+      let alone = try DensityRatio(rows, options: options)
+      #expect(
+        alone.parts == score.parts && alone.scores(probes) == score.scores(probes, threads: 3))
     }
     // The coordinates themselves
     let mean = rows.column(2).reduce(0, +) / 260
@@ -151,6 +172,7 @@ private func plainNeighbours(_ row: [Double], _ references: Matrix, skip: Int? =
     let dof = singular.reduce(0) { $0 + $1 * $1 / ($1 * $1 + leverage.ridge) }
     #expect(close(values.reduce(0, +), dof, 1e-9))
     #expect(leverage.leverages(Matrix([[.nan, 0, 0, 0, 0]]))[0] == .infinity)
+    #expect(try Leverage(summary: leverage.summary, parts: leverage.parts) == leverage)
   }
 
   @Test func addingRowsIsStartingWithThem() throws {
@@ -202,6 +224,7 @@ private func plainNeighbours(_ row: [Double], _ references: Matrix, skip: Int? =
       #expect(close(value, distances[k][i] / fences[k], 1e-9))
     }
     #expect(score.scores(Matrix([[.nan, 0, 0]]))[0] == .infinity)
+    #expect(try ClusterMahalanobis(summary: score.summary, parts: score.parts) == score)
   }
 }
 

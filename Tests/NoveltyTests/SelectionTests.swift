@@ -182,6 +182,34 @@ import Testing
     #expect(open.omissions.map(\.reason) == [.beyondBudget])
   }
 
+  @Test(arguments: Selection.Order.allCases)
+  func floorsAreMetAsLateAsPossible(order: Selection.Order) throws {
+    var (candidates, metrics) = try Self.problem(seed: 13)
+    var options = Self.options(order)
+    let free = try Selection(candidates, metrics: metrics, options: options)
+    // Rare: three that the free list leaves out as worth less, and one that it has.
+    let left = free.omissions.filter { $0.reason == .beyondBudget }.map(\.identifier)
+    let rare = Set(left.prefix(3) + [free.picks[14].identifier])
+    for i in candidates.indices {
+      candidates[i].group = rare.contains(candidates[i].identifier) ? "rare" : "common"
+    }
+    options.floors = ["rare": 3, "absent": 2]
+    let floored = try Selection(candidates, metrics: metrics, options: options)
+    let eager = try Selection(candidates, metrics: metrics, options: options, lazily: false)
+    #expect(floored.picks == eager.picks && floored.omissions == eager.omissions)
+    #expect(floored.picks.count == 15)
+    #expect(floored.picks.count { rare.contains($0.identifier) } == 3)
+    #expect(Array(floored.picks.prefix(12)) == Array(free.picks.prefix(12)))
+    // More than there are: all that can be picked, and the rest of the list as before.
+    options.floors = ["rare": 10]
+    let all = try Selection(candidates, metrics: metrics, options: options)
+    #expect(all.picks.count == 15)
+    #expect(
+      all.picks.count { rare.contains($0.identifier) }
+        + all.omissions.count { rare.contains($0.identifier) } == 4)
+    #expect(all.picks.count { rare.contains($0.identifier) } >= 3)
+  }
+
   @Test func discountedScoreStartsWithTheHighestScore() throws {
     let (candidates, metrics) = try Self.problem(seed: 12)
     let selection = try Selection(
