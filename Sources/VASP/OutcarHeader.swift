@@ -11,7 +11,7 @@ struct OutcarHeader {
   private var listed: [String] = []
   private var valenceNames: [String] = []
   private var divisions: String?
-  private var species: [Element] = []
+  private(set) var species: [Element] = []
 
   /// A number beyond this is no number of atoms but damage.
   private static let mostAtoms = 10_000_000
@@ -106,14 +106,9 @@ struct OutcarHeader {
     return even == odd ? even : listed
   }
 
-  func lightDescription() -> RunDescription {
+  func description() -> RunDescription {
     var run = RunDescription()
     run.species = species
-    return run
-  }
-
-  func description() -> RunDescription {
-    var run = lightDescription()
     var table = table
     table.titles = counts.count < 10 ? Array(titlePerType.prefix(max(counts.count, 1))) : titlePerType
     if let divisions {

@@ -61,15 +61,12 @@ public final class OutcarReader {
 
   package var run: RunDescription { header.description() }
 
-  /// Without the settings, which are costly to put into words.
-  var lightRun: RunDescription { header.lightDescription() }
-
   /// The next ionic step that is fit to be a configuration, nil at the end. Steps that are not are
   /// named in `diagnostics`.
   public func next() throws(Diagnostic) -> Configuration? {
     while let step = try nextStep() {
       do {
-        return try step.configuration(of: lightRun, source: name)
+        return try step.configuration(source: name)
       } catch {
         diagnostics.append(error)
       }
@@ -91,6 +88,8 @@ public final class OutcarReader {
     let openIteration = step.freeEnergy == nil && electronic > 0
     mode = .searching
     if energyBlockOpen { step.freeEnergy = nil }
+    // The last step's moments are printed again, more exactly, at the end of a whole file.
+    if !isComplete { moments = [[], [], []] }
     flush()
     if !looksLikeOutcar {
       diagnostics.append(
@@ -192,6 +191,12 @@ public final class OutcarReader {
   private func beginRun(_ line: UnsafeBufferPointer<UInt8>, _ at: Int) {
     looksLikeOutcar = true
     flush()
+    if header.table.version != nil {
+      diagnostics.append(
+        Diagnostic(
+          .note, code: "several-runs", place: .init(file: name, line: lines.line),
+          cause: "another run begins here; the settings are those of the last one."))
+    }
     ionic = nil
     isComplete = false
     cell = nil
@@ -360,6 +365,7 @@ public final class OutcarReader {
     }
     guard step.freeEnergy != nil || step.forces != nil else { return }
     step.index = stepCount
+    step.species = header.species
     step.converged =
       notReached ? false : header.table.converged(after: electronic)
     if let count = header.ionCount, count > 0, moments[0].count == count {
@@ -379,6 +385,7 @@ public final class OutcarReader {
     guard learned.forces != nil else { return }
     learned.index = stepCount
     learned.machineLearned = true
+    learned.species = header.species
     stepCount += 1
     queue.append(learned)
   }

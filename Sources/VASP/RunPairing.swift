@@ -79,7 +79,10 @@ enum RunPairing {
     merged.digest = builder.finish()
     merged.isComplete = tree.isComplete || sheet.isComplete
     merged.diagnostics += sheet.diagnostics
-    if merged.run.species.isEmpty { merged.run.species = sheet.run.species }
+    if merged.run.species.isEmpty {
+      merged.run.species = sheet.run.species
+      for k in merged.steps.indices { merged.steps[k].species = sheet.run.species }
+    }
     merged.run.settings.fill(from: sheet.run.settings)
     let others = sheet.steps.filter { !$0.machineLearned }
     var k = 0
@@ -91,6 +94,7 @@ enum RunPairing {
     for other in k < others.count ? others[k...] : [] {
       var step = other
       step.index = merged.steps.count
+      if step.species.isEmpty { step.species = merged.run.species }
       merged.steps.append(step)
     }
     return merged

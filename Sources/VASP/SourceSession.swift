@@ -96,7 +96,7 @@ extension SourceReader {
       do {
         while let step = try run.next() {
           do {
-            let configuration = try step.configuration(of: run.lightDescription, source: entry.name)
+            let configuration = try step.configuration(source: entry.name)
             try sink.take(configuration)
           } catch let refused where refused.severity == .warning {
             result.diagnostics.append(refused)
@@ -132,7 +132,7 @@ extension SourceReader {
           case .all: break
           case .every(let n): if step.index % n != 0 { step.strip() }
           case .last:
-            if (try? step.configuration(of: run.lightDescription, source: "")) != nil {
+            if (try? step.configuration(source: "")) != nil {
               if let previous = lastUsable { reading.steps[previous].strip() }
               lastUsable = reading.steps.count
             } else {
@@ -210,7 +210,7 @@ extension SourceReader {
           var sink = Sink(reader.steps, deliver)
           for step in reading.steps where !step.isStripped {
             do {
-              try sink.take(try step.configuration(of: reading.run, source: reading.name))
+              try sink.take(try step.configuration(source: reading.name))
             } catch let refused where refused.severity == .warning {
               result.diagnostics.append(refused)
             }
@@ -281,7 +281,6 @@ private struct StepSource {
   }
 
   var description: RunDescription { tree?.run ?? sheet!.run }
-  var lightDescription: RunDescription { tree?.lightRun ?? sheet!.lightRun }
   var diagnostics: [Diagnostic] { tree?.diagnostics ?? sheet!.diagnostics }
   var isComplete: Bool { tree?.isComplete ?? sheet!.isComplete }
 }

@@ -100,7 +100,8 @@ struct VasprunHandler {
   // MARK: the run
 
   func description() -> RunDescription {
-    var run = lightDescription()
+    var run = RunDescription()
+    run.species = species
     var table = table
     table.titles = types.map(\.title)
     if let divisions = kPointDivisions {
@@ -109,14 +110,6 @@ struct VasprunHandler {
       table.kPoints = kPointCount == 1 ? "1 point" : "\(kPointCount) points"
     }
     run.settings = table.settings()
-    return run
-  }
-
-  /// Without the settings, which are costly to put into words.
-  func lightDescription() -> RunDescription {
-    var run = RunDescription()
-    run.species = species
-    run.selective = movable
     return run
   }
 
@@ -445,6 +438,8 @@ struct VasprunHandler {
       step.energyWithoutEntropy = second
       step.energySigmaZero = zero
     }
+    step.species = species
+    step.selective = movable
     stepCount += 1
     steps.append(step)
     step = IonicStep(index: stepCount)

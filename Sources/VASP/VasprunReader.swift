@@ -29,9 +29,6 @@ public final class VasprunReader {
 
   package var run: RunDescription { handler.pointee.description() }
 
-  /// Without the settings, which are costly to put into words.
-  var lightRun: RunDescription { handler.pointee.lightDescription() }
-
   /// `name` is what provenance and messages call the source.
   public init(_ source: any ByteSource, name: String) {
     self.source = source
@@ -62,7 +59,7 @@ public final class VasprunReader {
   public func next() throws(Diagnostic) -> Configuration? {
     while let step = try nextStep() {
       do {
-        return try step.configuration(of: lightRun, source: name)
+        return try step.configuration(source: name)
       } catch {
         diagnostics.append(error)
       }

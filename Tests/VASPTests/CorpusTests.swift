@@ -68,6 +68,11 @@ struct CorpusTests {
     if labelled.count != wanted.count { found.append("\(labelled.count) steps, expected \(wanted.count)") }
     for (configuration, frame) in zip(labelled, wanted) {
       found += stepDifferences(configuration, frame, expected.species)
+      // A file that breaks off may have lost the final moments of its last step.
+      let isLastOfBroken =
+        !source.isComplete && configuration.provenance == labelled.last?.provenance
+        && configuration.properties["magmoms"] == nil
+      if !isLastOfBroken { found += momentDifferences(configuration, frame) }
     }
     let learned = source.configurations.filter(\.labels.machineLearned)
     let wantedLearned = expected.ml_frames ?? []
@@ -140,7 +145,6 @@ struct CorpusTests {
     } else if c.labels.stress != nil, frame.stress_kB == nil {
       found.append("stress from nowhere")
     }
-    found += momentDifferences(c, frame)
     return found
   }
 

@@ -127,7 +127,8 @@ struct VasprunReaderTests {
     for chunk in [1, 7, 100] { #expect(try read(bytes, chunk: chunk).configurations == whole) }
     for cut in 0..<bytes.count - 1 {
       let (kept, reader) = try read(Array(bytes[..<cut]), chunk: 333)
-      #expect(kept == Array(whole.prefix(kept.count)), "cut at \(cut)")
+      let isPrefix = kept == Array(whole.prefix(kept.count))
+      #expect(isPrefix, "cut at \(cut)")
       #expect(reader.isComplete == (cut == bytes.count - 1), "cut at \(cut)")
       #expect(!reader.diagnostics.isEmpty, "cut at \(cut)")
     }
