@@ -65,7 +65,9 @@ extension IonicStep {
       throw left("not-finite", "its lattice or positions are not finite numbers.")
     }
     guard let freeEnergy else { throw left("no-energy", "it has no final energy.") }
-    guard freeEnergy.isFinite else { throw left("not-finite", "its energy is not a finite number.") }
+    guard freeEnergy.isFinite else {
+      throw left("not-finite", "its energy is not a finite number.")
+    }
     if let forces {
       guard forces.count == positions.count else {
         throw left("atom-count", "forces for \(forces.count) of \(positions.count) atoms.")
@@ -87,7 +89,8 @@ extension IonicStep {
     labels.electronicallyConverged = converged
     labels.machineLearned = machineLearned
     var properties: [String: PropertyValue] = [:]
-    if let moments, moments.count == positions.count * momentColumns, moments.allSatisfy(\.isFinite) {
+    if let moments, moments.count == positions.count * momentColumns, moments.allSatisfy(\.isFinite)
+    {
       properties["magmoms"] = .perAtomReals(moments, columns: momentColumns)
     }
     if let selective = selective, selective.count == positions.count * 3 {

@@ -14,7 +14,7 @@ struct OutcarHeader {
   private(set) var species: [Element] = []
 
   /// A number beyond this is no number of atoms but damage.
-  private static let mostAtoms = 10_000_000
+  static let mostAtoms = 10_000_000
 
   mutating func begin(_ line: UnsafeBufferPointer<UInt8>, _ at: Int) {
     let words = line.trimmedText(from: at).split(separator: " ")
@@ -110,7 +110,8 @@ struct OutcarHeader {
     var run = RunDescription()
     run.species = species
     var table = table
-    table.titles = counts.count < 10 ? Array(titlePerType.prefix(max(counts.count, 1))) : titlePerType
+    table.titles =
+      counts.count < 10 ? Array(titlePerType.prefix(max(counts.count, 1))) : titlePerType
     if let divisions {
       table.kPoints = "mesh \(divisions)"
     } else if let count = table.integer("NKPTS") {

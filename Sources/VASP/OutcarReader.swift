@@ -94,13 +94,15 @@ public final class OutcarReader {
     if !looksLikeOutcar {
       diagnostics.append(
         Diagnostic(
-          .error, code: "not-outcar", place: .init(file: name), cause: "nothing of an OUTCAR is in it.",
+          .error, code: "not-outcar", place: .init(file: name),
+          cause: "nothing of an OUTCAR is in it.",
           remedy: "Check that this is an OUTCAR."))
     } else if !isComplete {
       let lost = openForces || openIteration ? "; the step it breaks off in was dropped" : ""
       diagnostics.append(
         Diagnostic(
-          .warning, code: "truncated", place: .init(file: name, line: lines.line, ionicStep: stepCount),
+          .warning, code: "truncated",
+          place: .init(file: name, line: lines.line, ionicStep: stepCount),
           cause: "the file ends before the timing block\(lost)."))
     }
   }
@@ -213,7 +215,8 @@ public final class OutcarReader {
     var number = 0
     // A counter beyond its four columns is printed as asterisks: -1.
     while at < line.count, line[at] &- 0x30 <= 9 || line[at] == 0x2A {
-      number = line[at] == 0x2A || number < 0 ? -1 : min(number * 10 + Int(line[at] &- 0x30), 1 << 40)
+      number =
+        line[at] == 0x2A || number < 0 ? -1 : min(number * 10 + Int(line[at] &- 0x30), 1 << 40)
       at += 1
     }
     guard at > first, at < line.count, line[at] == 0x28 else { return }
@@ -275,9 +278,14 @@ public final class OutcarReader {
     if !isRule {
       // Fields that overflowed side by side cannot be told apart: no number, but still a row.
       let starred = line.behind("**", from: at) != nil
-      guard let (position, force) = vectors(line) ?? (starred ? (.notANumber, .notANumber) : nil) else {
+      guard let (position, force) = vectors(line) ?? (starred ? (.notANumber, .notANumber) : nil)
+      else {
         mode = .searching
         return false
+      }
+      guard row < OutcarHeader.mostAtoms else {
+        mode = .searching
+        return true
       }
       tablePositions.append(position)
       tableForces.append(force)
@@ -322,7 +330,9 @@ public final class OutcarReader {
     var from = first
     let without = DecimalScanner.next(line, &from)
     var zero: Double?
-    if var from = line.behind("(sigma->0) =", from: first) { zero = DecimalScanner.next(line, &from) }
+    if var from = line.behind("(sigma->0) =", from: first) {
+      zero = DecimalScanner.next(line, &from)
+    }
     if energyIsLearned {
       learned.energyWithoutEntropy = without
       learned.energySigmaZero = zero

@@ -109,7 +109,9 @@ public final class VasprunReader {
       throw refusal
     }
     // Behind the end of the document nothing matters; before it an error ends what can be trusted.
-    if code != 0 || count == 0 || handler.pointee.sawEnd { finish(failed: code != 0, atEnd: count == 0) }
+    if code != 0 || count == 0 || handler.pointee.sawEnd {
+      finish(failed: code != 0, atEnd: count == 0)
+    }
   }
 
   private func finish(failed: Bool, atEnd: Bool) {
@@ -133,14 +135,18 @@ public final class VasprunReader {
       diagnostics.append(
         Diagnostic(
           .warning, code: "truncated", place: place,
-          cause: "the file ends before </modeling>; \(handler.pointee.stepCount) complete steps were kept."))
+          cause:
+            "the file ends before </modeling>; \(handler.pointee.stepCount) complete steps were kept."
+        ))
     } else {
       let message = xmlCtxtGetLastError(context)?.pointee.message.map { String(cString: $0) } ?? ""
       let reason = String(message.split(whereSeparator: \.isNewline).first ?? "malformed")
       diagnostics.append(
         Diagnostic(
           .warning, code: "malformed-xml", place: place,
-          cause: "the XML is broken here (\(reason)); \(handler.pointee.stepCount) complete steps were kept.")
+          cause:
+            "the XML is broken here (\(reason)); \(handler.pointee.stepCount) complete steps were kept."
+        )
       )
     }
   }

@@ -16,7 +16,8 @@ struct OutcarReaderTests {
 
   private let three: [RunText.Step] = [-10.5, -11.5, -12.5].enumerated().map { k, energy in
     RunText.Step(
-      forces: [[Double(k) + 0.5, 0, 0], [-Double(k) - 0.5, 0, 0]], stress: [Double(k), 0, 0, 0, 0, 0],
+      forces: [[Double(k) + 0.5, 0, 0], [-Double(k) - 0.5, 0, 0]],
+      stress: [Double(k), 0, 0, 0, 0, 0],
       energy: energy, withoutEntropy: energy + 0.25, sigmaZero: energy + 0.125)
   }
 
@@ -35,7 +36,9 @@ struct OutcarReaderTests {
     #expect(c.labels.electronicallyConverged == true)
     #expect(c.properties["magmoms"] == .perAtomReals([1.25, 2.25], columns: 1))
     let stress = try #require(c.labels.stress)
-    let kilobar: [(Int, Int, Double)] = [(0, 0, 10), (1, 1, 20), (2, 2, 30), (0, 1, 1), (1, 2, 2), (2, 0, 3)]
+    let kilobar: [(Int, Int, Double)] = [
+      (0, 0, 10), (1, 1, 20), (2, 2, 30), (0, 1, 1), (1, 2, 2), (2, 0, 3),
+    ]
     for (row, column, value) in kilobar {
       #expect(abs(stress[row, column] + value / 1602.1766208) < 1e-15)
     }
@@ -48,7 +51,8 @@ struct OutcarReaderTests {
     let (all, _) = try read(text)
     #expect(all.map(\.labels.energy) == [-10.5, -11.5, -12.5])
     #expect(all.map { $0.labels.forces?[0].x } == [0.5, 1.5, 2.5])
-    #expect(all.map { $0.labels.stress.map { ($0.x.x * -1602.1766208).rounded() + 0 } } == [0, 1, 2])
+    #expect(
+      all.map { $0.labels.stress.map { ($0.x.x * -1602.1766208).rounded() + 0 } } == [0, 1, 2])
     #expect(all.map(\.provenance.ionicStep) == [0, 1, 2])
     for chunk in [1, 10, 1000] { #expect(try read(text, chunk: chunk).configurations == all) }
   }
@@ -67,8 +71,10 @@ struct OutcarReaderTests {
 
   @Test func convergence() throws {
     #expect(
-      try read(RunText(maximumIterations: 3).outcar()).configurations[0].labels.electronicallyConverged == false)
-    let said = RunText().outcar().replacing("EDIFF is reached", with: "EDIFF was not reached (unconverged)")
+      try read(RunText(maximumIterations: 3).outcar()).configurations[0].labels
+        .electronicallyConverged == false)
+    let said = RunText().outcar().replacing(
+      "EDIFF is reached", with: "EDIFF was not reached (unconverged)")
     #expect(try read(said).configurations[0].labels.electronicallyConverged == false)
     let response = RunText(maximumIterations: 3, parameters: [("LEPSILON", "", "T")]).outcar()
     #expect(try read(response).configurations[0].labels.electronicallyConverged == nil)
@@ -86,8 +92,10 @@ struct OutcarReaderTests {
   }
 
   @Test func columnsThatRunTogetherOrOverflow() throws {
-    let glued = RunText().outcar().replacing("     0.125000     -0.500000", with: " -1234567.125000-9876543.500000")
-    #expect(try read(glued).configurations[0].labels.forces?[0] == [-1_234_567.125, -9_876_543.5, 0.0625])
+    let glued = RunText().outcar().replacing(
+      "     0.125000     -0.500000", with: " -1234567.125000-9876543.500000")
+    #expect(
+      try read(glued).configurations[0].labels.forces?[0] == [-1_234_567.125, -9_876_543.5, 0.0625])
     for mark in ["**************", "           NaN"] {
       let (all, reader) = try read(RunText().outcar().replacing("      0.125000", with: mark))
       #expect(all.isEmpty && reader.diagnostics.map(\.code) == ["not-finite"], "\(mark)")
@@ -119,7 +127,8 @@ struct OutcarReaderTests {
         ML energy  without entropy=      -77.00000000  ML energy(sigma->0) =      -77.00000000
 
       """
-    let text = RunText(steps: three).outcar().replacing(" General timing", with: block + " General timing")
+    let text = RunText(steps: three).outcar().replacing(
+      " General timing", with: block + " General timing")
     let (all, _) = try read(text)
     #expect(all.map(\.labels.machineLearned) == [false, false, false, true])
     #expect(all.map(\.labels.energy) == [-10.5, -11.5, -12.5, -77])
@@ -132,19 +141,23 @@ struct OutcarReaderTests {
     var table = ""
     for axis in ["x", "y", "z"] {
       table += "\n magnetization (\(axis))\n \n# of ion       s       p       d       tot\n-----\n"
-      for ion in 1...2 { table += "    \(ion)   0.1  0.2  0.3  \(axis == "x" ? 1 : axis == "y" ? 2 : 3).\(ion)\n" }
+      for ion in 1...2 {
+        table += "    \(ion)   0.1  0.2  0.3  \(axis == "x" ? 1 : axis == "y" ? 2 : 3).\(ion)\n"
+      }
       table += "-----\n"
     }
     let text = RunText().outcar()
     let from = text.firstRange(of: "\n magnetization (x)")!.lowerBound
     let to = text.firstRange(of: "  FORCE on cell")!.lowerBound
-    let moments = try read(text[..<from] + table + text[to...]).configurations[0].properties["magmoms"]
+    let moments = try read(text[..<from] + table + text[to...]).configurations[0].properties[
+      "magmoms"]
     #expect(moments == .perAtomReals([1.1, 2.1, 3.1, 1.2, 2.2, 3.2], columns: 3))
   }
 
   @Test func twoRunsInOneFileEachHaveTheirHeader() throws {
     let other = RunText(
-      steps: [RunText.Step(energy: -1)], symbols: ["Zr", "N"], titles: ["PAW_PBE Zr 01Jan2001", "PAW_PBE N 01Jan2001"])
+      steps: [RunText.Step(energy: -1)], symbols: ["Zr", "N"],
+      titles: ["PAW_PBE Zr 01Jan2001", "PAW_PBE N 01Jan2001"])
     let (all, reader) = try read(RunText().outcar(finished: false) + other.outcar())
     #expect(all.map(\.formula) == ["OW", "NZr"])
     #expect(reader.diagnostics.map(\.code) == ["several-runs"])
@@ -170,7 +183,8 @@ struct OutcarReaderTests {
     #expect(settings.functional == "RPBE")
     #expect(settings.version == "6.3.2")
     #expect(settings.planeWaveCutoff == 520)
-    #expect(settings.spinPolarised == true && settings.nonCollinear == true && settings.spinOrbit == true)
+    #expect(
+      settings.spinPolarised == true && settings.nonCollinear == true && settings.spinOrbit == true)
     #expect(settings.hubbardU == ["W_sv U 4.0 J 1.0 l 2", "O U 0.0 J 0.0 l -1"])
     #expect(settings.dispersion == "IVDW 11")
     #expect(settings.smearing == "ISMEAR 0, SIGMA 0.05 eV")
@@ -184,9 +198,11 @@ struct OutcarReaderTests {
     text.steps[0].positions = (0..<11).map { [Double($0) / 16, 0, 0] }
     text.steps[0].forces = Array(repeating: .zero, count: 11)
     // VASP prints ten counts and no more.
-    let cut = text.outcar().replacing(String(repeating: "  1", count: 11) + "\n", with: String(repeating: "  1", count: 10) + "\n")
+    let cut = text.outcar().replacing(
+      String(repeating: "  1", count: 11) + "\n", with: String(repeating: "  1", count: 10) + "\n")
     #expect(try read(cut).configurations[0].species.map(\.symbol) == names)
-    let nine = text.outcar().replacing(String(repeating: "  1", count: 11) + "\n", with: String(repeating: "  1", count: 9) + "\n")
+    let nine = text.outcar().replacing(
+      String(repeating: "  1", count: 11) + "\n", with: String(repeating: "  1", count: 9) + "\n")
     let (all, reader) = try read(nine)
     #expect(all.isEmpty && reader.diagnostics.map(\.code) == ["species-unknown"])
   }

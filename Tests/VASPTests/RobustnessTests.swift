@@ -20,12 +20,18 @@ func isPrefix(_ kept: [Configuration], of whole: [Configuration]) -> Bool {
 struct RobustnessTests {
   /// Real files of every kind of run, small ones, so that 500 cuts of each are quick.
   private static let files = [
-    "g016-vasp-interactive/OUTCAR.istart0.xz", "g025-dpdata/vasprun.Ge.vdw.xml", "g025-dpdata/OUTCAR.Ge.vdw.xz",
-    "g035-qmpy/vasprun.xml.xz", "g036-aiida-vasp/vasprun.xml.xz", "g038-vasp-interactive/vasprun.xml",
-    "g045-dpdata/6362_OUTCAR.xz", "g053-custodian/vasprun.xml.xz", "g079-dpdata/OUTCAR.h2o.md.10.xz",
-    "g079-dpdata/vasprun.h2o.md.10.xml.xz", "g015-dpdata/OUTCAR.ch4.ml.xz", "g078-dpdata/OUTCAR.ch4.unconverged.xz",
-    "g084-dpdata/OUTCAR.xz", "g102-aiida-vasp/vasprun.xml.xz", "g152-atomate/OUTCAR.gz", "g117-pymatgen-core/OUTCAR_merged_numbers2.xz",
-    "g143-pymatgen-core/OUTCAR.NiO_SOC.gz", "g144-ase/OUTCAR_example_1.xz", "g187-pypolymlp/vasprun-end-Ti.xml",
+    "g016-vasp-interactive/OUTCAR.istart0.xz", "g025-dpdata/vasprun.Ge.vdw.xml",
+    "g025-dpdata/OUTCAR.Ge.vdw.xz",
+    "g035-qmpy/vasprun.xml.xz", "g036-aiida-vasp/vasprun.xml.xz",
+    "g038-vasp-interactive/vasprun.xml",
+    "g045-dpdata/6362_OUTCAR.xz", "g053-custodian/vasprun.xml.xz",
+    "g079-dpdata/OUTCAR.h2o.md.10.xz",
+    "g079-dpdata/vasprun.h2o.md.10.xml.xz", "g015-dpdata/OUTCAR.ch4.ml.xz",
+    "g078-dpdata/OUTCAR.ch4.unconverged.xz",
+    "g084-dpdata/OUTCAR.xz", "g102-aiida-vasp/vasprun.xml.xz", "g152-atomate/OUTCAR.gz",
+    "g117-pymatgen-core/OUTCAR_merged_numbers2.xz",
+    "g143-pymatgen-core/OUTCAR.NiO_SOC.gz", "g144-ase/OUTCAR_example_1.xz",
+    "g187-pypolymlp/vasprun-end-Ti.xml",
     "g041-GPUMD/OUTCAR.xz",
   ]
 
@@ -76,10 +82,14 @@ struct RobustnessTests {
     let clock = ContinuousClock()
     let end = clock.now + .seconds(Self.seconds)
     var generator = SeededGenerator(seed: 7)
-    let seeds = try Self.files.map { try corpusBytes("vasp/runs/" + $0) }.filter { $0.count < 200_000 }
+    let seeds = try Self.files.map { try corpusBytes("vasp/runs/" + $0) }.filter {
+      $0.count < 200_000
+    }
     let tokens = [
-      "****", "NaN", "-", "</v>", "<v>", "</calculation>", "<calculation>", "&", "<!DOCTYPE", "1e999", "TOTAL-FORCE (eV/Angst)",
-      "Iteration", "NIONS = 99999999999999999999", "ions per type = 9 9 9", "TOTEN  =", "\u{0}", "\n", "9223372036854775808",
+      "****", "NaN", "-", "</v>", "<v>", "</calculation>", "<calculation>", "&", "<!DOCTYPE",
+      "1e999", "TOTAL-FORCE (eV/Angst)",
+      "Iteration", "NIONS = 99999999999999999999", "ions per type = 9 9 9", "TOTEN  =", "\u{0}",
+      "\n", "9223372036854775808",
     ].map { Array($0.utf8) }
     var tried = 0
     while tried < 10_000, clock.now < end {
@@ -89,7 +99,9 @@ struct RobustnessTests {
         switch Int.random(in: 0..<5, using: &generator) {
         case 0: bytes[at] = UInt8.random(in: 0...255, using: &generator)
         case 1: bytes[at] ^= 1 << UInt8.random(in: 0...7, using: &generator)
-        case 2: bytes.removeSubrange(at..<min(bytes.count, at + Int.random(in: 1...300, using: &generator)))
+        case 2:
+          bytes.removeSubrange(
+            at..<min(bytes.count, at + Int.random(in: 1...300, using: &generator)))
         case 3: bytes.insert(contentsOf: tokens.randomElement(using: &generator)!, at: at)
         default:
           let from = Int.random(in: 0..<bytes.count, using: &generator)
@@ -100,7 +112,10 @@ struct RobustnessTests {
       for configuration in sources?.flatMap(\.configurations) ?? [] {
         // What comes out is finite, whatever went in.
         #expect(configuration.labels.energy?.isFinite == true)
-        #expect(configuration.labels.forces?.allSatisfy { $0.x.isFinite && $0.y.isFinite && $0.z.isFinite } != false)
+        #expect(
+          configuration.labels.forces?.allSatisfy {
+            $0.x.isFinite && $0.y.isFinite && $0.z.isFinite
+          } != false)
         #expect(configuration.cell.map { $0.volume > 0 } == true)
       }
       tried += 1

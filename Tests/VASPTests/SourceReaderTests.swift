@@ -16,11 +16,13 @@ private enum CubeFormat: FrameFormat {
     let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").dropFirst()
     for (k, line) in lines.enumerated() {
       guard let edge = Double(line) else {
-        throw Diagnostic(.error, code: "not-a-number", place: .init(file: name, line: k + 2), cause: "no.")
+        throw Diagnostic(
+          .error, code: "not-a-number", place: .init(file: name, line: k + 2), cause: "no.")
       }
       try deliver(
         Configuration(
-          species: [Element(symbol: "W")!], positions: [.zero], cell: Cell(vectors: edge * .identity),
+          species: [Element(symbol: "W")!], positions: [.zero],
+          cell: Cell(vectors: edge * .identity),
           provenance: Provenance(source: name, ionicStep: k)))
     }
   }
@@ -43,7 +45,8 @@ struct SourceReaderTests {
     _ files: [(String, String)], _ reader: SourceReader = SourceReader(formats: [CubeFormat.self])
   ) throws -> [ReadSource] {
     try reader.read(
-      folder: "run", files: files.map { name, text in RunFile(path: name) { MemoryByteSource(Array(text.utf8)) } })
+      folder: "run",
+      files: files.map { name, text in RunFile(path: name) { MemoryByteSource(Array(text.utf8)) } })
   }
 
   @Test func loneFilesOfEveryKind() throws {
@@ -52,7 +55,8 @@ struct SourceReaderTests {
       ("W\n1.0\n3 0 0\n0 3 0\n0 0 3\nW\n1\nDirect\n0 0 0\n", .poscar),
       ("mesh\n0\nGamma\n4 4 4\n0 0 0\n", .kpoints), ("ENCUT = 500\nISMEAR = 0\n", .incar),
       ("  PAW_PBE W 08Apr2002\n 6.0\n parameters from PSCTR are:\n   VRHFIN =W: 5d\n", .potcar),
-      ("       N       E                     dE\nDAV:   1    0.1E+02\n", .oszicar), ("?", .unknown), ("", .unknown),
+      ("       N       E                     dE\nDAV:   1    0.1E+02\n", .oszicar), ("?", .unknown),
+      ("", .unknown),
     ]
     for (text, format) in kinds {
       let source = try #require(try read(Array(text.utf8)).first)
@@ -67,7 +71,9 @@ struct SourceReaderTests {
   /// One run told by two files is one source with the labels of vasprun.xml and the moments of OUTCAR.
   @Test func twoFilesOfOneRunAreOneSource() throws {
     let text = RunText(steps: steps)
-    let files = [("OUTCAR", text.outcar()), ("vasprun.xml", text.vasprun), ("INCAR", "ENCUT = 500\n")]
+    let files = [
+      ("OUTCAR", text.outcar()), ("vasprun.xml", text.vasprun), ("INCAR", "ENCUT = 500\n"),
+    ]
     let sources = try folder(files)
     #expect(sources.count == 1)
     let run = sources[0]
@@ -81,7 +87,8 @@ struct SourceReaderTests {
     #expect(renamed.map(\.digest) == [run.digest])
     let packed = try read(
       ArchiveBytes.tar([
-        Member("r/OUTCAR.gz", ArchiveBytes.gzip(Array(text.outcar().utf8))), Member("r/vasprun.xml", Array(text.vasprun.utf8)),
+        Member("r/OUTCAR.gz", ArchiveBytes.gzip(Array(text.outcar().utf8))),
+        Member("r/vasprun.xml", Array(text.vasprun.utf8)),
       ]))
     #expect(packed.map(\.digest) == [run.digest])
     #expect(packed[0].configurations.map(\.labels) == run.configurations.map(\.labels))
@@ -91,12 +98,16 @@ struct SourceReaderTests {
   @Test func outcarFillsWhatWasCutOff() throws {
     let text = RunText(steps: steps)
     let second = text.vasprun.ranges(of: "<calculation>")[1].lowerBound
-    let sources = try folder([("vasprun.xml", String(text.vasprun[..<second])), ("OUTCAR", text.outcar())])
+    let sources = try folder([
+      ("vasprun.xml", String(text.vasprun[..<second])), ("OUTCAR", text.outcar()),
+    ])
     #expect(sources.count == 1 && sources[0].isComplete)
     #expect(sources[0].configurations.map(\.labels.energy) == [-10.5, -11.5, -12.5])
     #expect(sources[0].configurations.map(\.provenance.ionicStep) == [0, 1, 2])
     let none = text.vasprun.ranges(of: "<calculation>")[0].lowerBound
-    let empty = try folder([("vasprun.xml", String(text.vasprun[..<none])), ("OUTCAR", text.outcar())])
+    let empty = try folder([
+      ("vasprun.xml", String(text.vasprun[..<none])), ("OUTCAR", text.outcar()),
+    ])
     #expect(empty.count == 1 && empty[0].configurations.count == 3)
   }
 
@@ -108,9 +119,11 @@ struct SourceReaderTests {
       ("vasprun.xml.relax1", first.vasprun), ("OUTCAR.relax1", first.outcar()),
       ("vasprun.xml.relax2", second.vasprun), ("OUTCAR.relax2", second.outcar()),
     ])
-    #expect(sources.map(\.files) == [
-      ["run/vasprun.xml.relax1", "run/OUTCAR.relax1"], ["run/vasprun.xml.relax2", "run/OUTCAR.relax2"],
-    ])
+    #expect(
+      sources.map(\.files) == [
+        ["run/vasprun.xml.relax1", "run/OUTCAR.relax1"],
+        ["run/vasprun.xml.relax2", "run/OUTCAR.relax2"],
+      ])
     let apart = try folder([("vasprun.xml", first.vasprun), ("OUTCAR", second.outcar())])
     #expect(apart.map(\.format) == [.outcar, .vasprun])
     #expect(apart[1].diagnostics.map(\.code) == ["different-runs"])
@@ -131,7 +144,9 @@ struct SourceReaderTests {
 
   @Test func selectionOfSteps() throws {
     let text = RunText(steps: steps)
-    for (selection, wanted) in [(StepSelection.all, [0, 1, 2]), (.last, [2]), (.every(2), [0, 2])] {
+    for (selection, wanted) in [
+      (StepSelection.all, [0, 1, 2]), (.last, [2]), (.every(2), [0, 2]),
+    ] {
       let reader = SourceReader(steps: selection)
       for sources in [
         try read(Array(text.vasprun.utf8), reader), try read(Array(text.outcar().utf8), reader),
@@ -151,11 +166,16 @@ struct SourceReaderTests {
     let text = RunText(steps: steps)
     for bytes in [
       Array(text.vasprun.utf8), Array(text.outcar().utf8), Array("LENGTH 2\n3\n4\n".utf8),
-      ArchiveBytes.tar([Member("a/OUTCAR", Array(text.outcar().utf8)), Member("a/vasprun.xml", Array(text.vasprun.utf8))]),
+      ArchiveBytes.tar([
+        Member("a/OUTCAR", Array(text.outcar().utf8)),
+        Member("a/vasprun.xml", Array(text.vasprun.utf8)),
+      ]),
     ] {
       let whole = try read(bytes)
       var streamed: [Configuration] = []
-      let sources = try SourceReader(formats: [CubeFormat.self]).read(MemoryByteSource(bytes), name: "in") {
+      let sources = try SourceReader(formats: [CubeFormat.self]).read(
+        MemoryByteSource(bytes), name: "in"
+      ) {
         (configuration) throws(Diagnostic) in streamed.append(configuration)
       }
       #expect(streamed == whole.flatMap(\.configurations) && !streamed.isEmpty)
@@ -170,8 +190,10 @@ struct SourceReaderTests {
     damaged[damaged.count - 8] ^= 1
     let sources = try read(
       ArchiveBytes.tar([
-        Member("a/OUTCAR.gz", damaged), Member("b/vasprun.xml", Array("<?xml?><!DOCTYPE m><modeling>".utf8)),
-        Member("c/OUTCAR", Array(text.outcar().utf8)), Member("d/x", Array("LENGTH 1\nnine\n".utf8)),
+        Member("a/OUTCAR.gz", damaged),
+        Member("b/vasprun.xml", Array("<?xml?><!DOCTYPE m><modeling>".utf8)),
+        Member("c/OUTCAR", Array(text.outcar().utf8)),
+        Member("d/x", Array("LENGTH 1\nnine\n".utf8)),
       ]))
     #expect(sources.map(\.name) == ["in/a/OUTCAR.gz", "in/b/vasprun.xml", "in/c/OUTCAR", "in/d/x"])
     #expect(sources.map { $0.error == nil } == [false, false, true, false])
