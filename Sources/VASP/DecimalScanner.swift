@@ -119,7 +119,8 @@ package enum DecimalScanner {
   }
 
   @inline(never)
-  private static func slow(_ text: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int) -> Double? {
+  private static func slow(_ text: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int) -> Double?
+  {
     let token = text[start..<end].map { $0 | 0x20 == 0x64 ? 0x65 : $0 }
     return Double(String(decoding: token, as: UTF8.self))
   }
@@ -130,7 +131,9 @@ package enum DecimalScanner {
     return bytes.withUnsafeBufferPointer { buffer in
       var at = 0
       guard let value = next(buffer, &at) else { return nil }
-      while at < buffer.count, isBlank(buffer[at]) || buffer[at] == 0x0A || buffer[at] == 0x0D { at += 1 }
+      while at < buffer.count, isBlank(buffer[at]) || buffer[at] == 0x0A || buffer[at] == 0x0D {
+        at += 1
+      }
       return at == buffer.count ? value : nil
     }
   }

@@ -5,6 +5,10 @@ package struct IonicStep: Sendable, Equatable {
   /// Of the step within its file, from 0, machine-learned steps counted.
   package var index: Int
   package var line: Int?
+  /// Of the run the step belongs to; a file can hold several.
+  package var species: [Element] = []
+  /// Shape [atoms * 3]; true where the atom may move along that lattice vector.
+  package var selective: [Bool]?
   /// Rows are lattice vectors, Å.
   package var cell: Matrix3?
   /// Cartesian, Å.
@@ -32,8 +36,6 @@ package struct IonicStep: Sendable, Equatable {
 package struct RunDescription: Sendable, Equatable {
   package var species: [Element] = []
   package var settings = CalculationSettings()
-  /// Shape [atoms * 3]; true where the atom may move along that lattice vector.
-  package var selective: [Bool]?
 
   package init() {}
 }
@@ -43,29 +45,29 @@ extension IonicStep {
   package static let kilobarPerElectronvoltPerCubicAngstrom = 1602.1766208
 
   /// The configuration this step labels, or the reason why it labels none.
-  package func configuration(of run: RunDescription, source: String) throws(Diagnostic)
-    -> Configuration
-  {
+  package func configuration(source: String) throws(Diagnostic) -> Configuration {
     func left(_ code: String, _ cause: String) -> Diagnostic {
       Diagnostic(
         .warning, code: code, place: .init(file: source, line: line, ionicStep: index),
         cause: cause + " The step was left out.")
     }
-    guard !run.species.isEmpty else {
+    guard !species.isEmpty else {
       throw left("species-unknown", "the file does not say which elements the atoms are.")
     }
     guard let positions, let cell else {
       throw left("no-positions", "the file gives no positions for it.")
     }
-    guard positions.count == run.species.count else {
+    guard positions.count == species.count else {
       throw left(
-        "atom-count", "positions for \(positions.count) of \(run.species.count) atoms.")
+        "atom-count", "positions for \(positions.count) of \(species.count) atoms.")
     }
     guard cell.isFinite, cell.determinant != 0, positions.allSatisfy(\.isFinite) else {
       throw left("not-finite", "its lattice or positions are not finite numbers.")
     }
     guard let freeEnergy else { throw left("no-energy", "it has no final energy.") }
-    guard freeEnergy.isFinite else { throw left("not-finite", "its energy is not a finite number.") }
+    guard freeEnergy.isFinite else {
+      throw left("not-finite", "its energy is not a finite number.")
+    }
     if let forces {
       guard forces.count == positions.count else {
         throw left("atom-count", "forces for \(forces.count) of \(positions.count) atoms.")
@@ -87,14 +89,15 @@ extension IonicStep {
     labels.electronicallyConverged = converged
     labels.machineLearned = machineLearned
     var properties: [String: PropertyValue] = [:]
-    if let moments, moments.count == positions.count * momentColumns, moments.allSatisfy(\.isFinite) {
+    if let moments, moments.count == positions.count * momentColumns, moments.allSatisfy(\.isFinite)
+    {
       properties["magmoms"] = .perAtomReals(moments, columns: momentColumns)
     }
-    if let selective = run.selective, selective.count == positions.count * 3 {
+    if let selective = selective, selective.count == positions.count * 3 {
       properties["move_mask"] = .perAtomLogicals(selective, columns: 3)
     }
     return Configuration(
-      species: run.species, positions: positions, cell: Cell(vectors: cell), labels: labels,
+      species: species, positions: positions, cell: Cell(vectors: cell), labels: labels,
       provenance: Provenance(source: source, ionicStep: index), properties: properties)
   }
 }

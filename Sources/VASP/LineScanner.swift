@@ -83,7 +83,8 @@ extension UnsafeBufferPointer<UInt8> {
   @inline(__always)
   func has(_ word: StaticString, at: Int) -> Bool {
     let count = word.utf8CodeUnitCount
-    return at >= 0 && at + count <= self.count && memcmp(baseAddress! + at, word.utf8Start, count) == 0
+    return at >= 0 && at + count <= self.count
+      && memcmp(baseAddress! + at, word.utf8Start, count) == 0
   }
 
   /// Index behind the first `word`, searching from `from`.

@@ -11,10 +11,10 @@ struct OutcarHeader {
   private var listed: [String] = []
   private var valenceNames: [String] = []
   private var divisions: String?
-  private var species: [Element] = []
+  private(set) var species: [Element] = []
 
   /// A number beyond this is no number of atoms but damage.
-  private static let mostAtoms = 10_000_000
+  static let mostAtoms = 10_000_000
 
   mutating func begin(_ line: UnsafeBufferPointer<UInt8>, _ at: Int) {
     let words = line.trimmedText(from: at).split(separator: " ")
@@ -106,16 +106,12 @@ struct OutcarHeader {
     return even == odd ? even : listed
   }
 
-  func lightDescription() -> RunDescription {
+  func description() -> RunDescription {
     var run = RunDescription()
     run.species = species
-    return run
-  }
-
-  func description() -> RunDescription {
-    var run = lightDescription()
     var table = table
-    table.titles = counts.count < 10 ? Array(titlePerType.prefix(max(counts.count, 1))) : titlePerType
+    table.titles =
+      counts.count < 10 ? Array(titlePerType.prefix(max(counts.count, 1))) : titlePerType
     if let divisions {
       table.kPoints = "mesh \(divisions)"
     } else if let count = table.integer("NKPTS") {

@@ -61,15 +61,12 @@ public final class OutcarReader {
 
   package var run: RunDescription { header.description() }
 
-  /// Without the settings, which are costly to put into words.
-  var lightRun: RunDescription { header.lightDescription() }
-
   /// The next ionic step that is fit to be a configuration, nil at the end. Steps that are not are
   /// named in `diagnostics`.
   public func next() throws(Diagnostic) -> Configuration? {
     while let step = try nextStep() {
       do {
-        return try step.configuration(of: lightRun, source: name)
+        return try step.configuration(source: name)
       } catch {
         diagnostics.append(error)
       }
@@ -91,17 +88,21 @@ public final class OutcarReader {
     let openIteration = step.freeEnergy == nil && electronic > 0
     mode = .searching
     if energyBlockOpen { step.freeEnergy = nil }
+    // The last step's moments are printed again, more exactly, at the end of a whole file.
+    if !isComplete { moments = [[], [], []] }
     flush()
     if !looksLikeOutcar {
       diagnostics.append(
         Diagnostic(
-          .error, code: "not-outcar", place: .init(file: name), cause: "nothing of an OUTCAR is in it.",
+          .error, code: "not-outcar", place: .init(file: name),
+          cause: "nothing of an OUTCAR is in it.",
           remedy: "Check that this is an OUTCAR."))
     } else if !isComplete {
       let lost = openForces || openIteration ? "; the step it breaks off in was dropped" : ""
       diagnostics.append(
         Diagnostic(
-          .warning, code: "truncated", place: .init(file: name, line: lines.line, ionicStep: stepCount),
+          .warning, code: "truncated",
+          place: .init(file: name, line: lines.line, ionicStep: stepCount),
           cause: "the file ends before the timing block\(lost)."))
     }
   }
@@ -192,6 +193,12 @@ public final class OutcarReader {
   private func beginRun(_ line: UnsafeBufferPointer<UInt8>, _ at: Int) {
     looksLikeOutcar = true
     flush()
+    if header.table.version != nil {
+      diagnostics.append(
+        Diagnostic(
+          .note, code: "several-runs", place: .init(file: name, line: lines.line),
+          cause: "another run begins here; the settings are those of the last one."))
+    }
     ionic = nil
     isComplete = false
     cell = nil
@@ -208,7 +215,8 @@ public final class OutcarReader {
     var number = 0
     // A counter beyond its four columns is printed as asterisks: -1.
     while at < line.count, line[at] &- 0x30 <= 9 || line[at] == 0x2A {
-      number = line[at] == 0x2A || number < 0 ? -1 : min(number * 10 + Int(line[at] &- 0x30), 1 << 40)
+      number =
+        line[at] == 0x2A || number < 0 ? -1 : min(number * 10 + Int(line[at] &- 0x30), 1 << 40)
       at += 1
     }
     guard at > first, at < line.count, line[at] == 0x28 else { return }
@@ -270,9 +278,14 @@ public final class OutcarReader {
     if !isRule {
       // Fields that overflowed side by side cannot be told apart: no number, but still a row.
       let starred = line.behind("**", from: at) != nil
-      guard let (position, force) = vectors(line) ?? (starred ? (.notANumber, .notANumber) : nil) else {
+      guard let (position, force) = vectors(line) ?? (starred ? (.notANumber, .notANumber) : nil)
+      else {
         mode = .searching
         return false
+      }
+      guard row < OutcarHeader.mostAtoms else {
+        mode = .searching
+        return true
       }
       tablePositions.append(position)
       tableForces.append(force)
@@ -317,7 +330,9 @@ public final class OutcarReader {
     var from = first
     let without = DecimalScanner.next(line, &from)
     var zero: Double?
-    if var from = line.behind("(sigma->0) =", from: first) { zero = DecimalScanner.next(line, &from) }
+    if var from = line.behind("(sigma->0) =", from: first) {
+      zero = DecimalScanner.next(line, &from)
+    }
     if energyIsLearned {
       learned.energyWithoutEntropy = without
       learned.energySigmaZero = zero
@@ -360,6 +375,7 @@ public final class OutcarReader {
     }
     guard step.freeEnergy != nil || step.forces != nil else { return }
     step.index = stepCount
+    step.species = header.species
     step.converged =
       notReached ? false : header.table.converged(after: electronic)
     if let count = header.ionCount, count > 0, moments[0].count == count {
@@ -379,6 +395,7 @@ public final class OutcarReader {
     guard learned.forces != nil else { return }
     learned.index = stepCount
     learned.machineLearned = true
+    learned.species = header.species
     stepCount += 1
     queue.append(learned)
   }

@@ -24,7 +24,9 @@ enum RunPairing {
     var compared = 0
     for (k, (p, q)) in zip(x, y).enumerated() {
       guard let e = p.freeEnergy, let f = q.freeEnergy, e.isFinite, f.isFinite else { continue }
-      if abs(e - f) > tolerance { return .different("their energies differ at step \(k): \(e) and \(f) eV") }
+      if abs(e - f) > tolerance {
+        return .different("their energies differ at step \(k): \(e) and \(f) eV")
+      }
       compared += 1
     }
     return compared > 0 ? .same : .undecided
@@ -50,13 +52,16 @@ enum RunPairing {
         }
       }
     }
-    if trees.count == 1, sheets.count == 1, taken.isEmpty, compare(trees[0], sheets[0]) == .undecided {
+    if trees.count == 1, sheets.count == 1, taken.isEmpty,
+      compare(trees[0], sheets[0]) == .undecided
+    {
       partner[trees[0].name] = sheets[0]
       taken.insert(sheets[0].name)
     }
     return readings.filter { !taken.contains($0.name) }.map { reading in
       var reading = reading
-      if partner[reading.name] == nil, reading.format == .vasprun, trees.count == 1, sheets.count == 1,
+      if partner[reading.name] == nil, reading.format == .vasprun, trees.count == 1,
+        sheets.count == 1,
         case .different(let why) = compare(trees[0], sheets[0])
       {
         reading.diagnostics.append(
@@ -79,7 +84,10 @@ enum RunPairing {
     merged.digest = builder.finish()
     merged.isComplete = tree.isComplete || sheet.isComplete
     merged.diagnostics += sheet.diagnostics
-    if merged.run.species.isEmpty { merged.run.species = sheet.run.species }
+    if merged.run.species.isEmpty {
+      merged.run.species = sheet.run.species
+      for k in merged.steps.indices { merged.steps[k].species = sheet.run.species }
+    }
     merged.run.settings.fill(from: sheet.run.settings)
     let others = sheet.steps.filter { !$0.machineLearned }
     var k = 0
@@ -91,6 +99,7 @@ enum RunPairing {
     for other in k < others.count ? others[k...] : [] {
       var step = other
       step.index = merged.steps.count
+      if step.species.isEmpty { step.species = merged.run.species }
       merged.steps.append(step)
     }
     return merged
@@ -101,7 +110,9 @@ extension IonicStep {
   fileprivate mutating func fill(from other: IonicStep) {
     if converged == nil { converged = other.converged }
     if stress == nil { stress = other.stress }
-    if forces == nil, positions != nil, other.forces?.count == positions?.count { forces = other.forces }
+    if forces == nil, positions != nil, other.forces?.count == positions?.count {
+      forces = other.forces
+    }
     if positions == nil {
       positions = other.positions
       cell = other.cell

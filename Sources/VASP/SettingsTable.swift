@@ -90,7 +90,9 @@ struct SettingsTable {
     guard let title = titles.first else { return nil }
     if title.hasPrefix("PAW_PBE") { return "PBE" }
     if title.hasPrefix("PAW_GGA") { return "PW91" }
-    if title.hasPrefix("PAW ") || title.hasPrefix("PAW_LDA") || title.hasPrefix("US ") { return "LDA" }
+    if title.hasPrefix("PAW ") || title.hasPrefix("PAW_LDA") || title.hasPrefix("US ") {
+      return "LDA"
+    }
     return nil
   }
 
@@ -99,7 +101,8 @@ struct SettingsTable {
     if let meta = text("METAGGA")?.uppercased(), meta.count > 1, meta != "--", meta != "NONE",
       !meta.hasPrefix(".")
     {
-      base = ["R2SCA": "r2SCAN", "R2SCAN": "r2SCAN", "RSCAN": "rSCAN", "SCAN": "SCAN"][meta] ?? meta
+      base =
+        ["R2SCA": "r2SCAN", "R2SCAN": "r2SCAN", "RSCAN": "rSCAN", "SCAN": "SCAN"][meta] ?? meta
     }
     guard flag("LHFCALC") == true else { return base }
     let share = real("AEXX") ?? 0.25
@@ -126,7 +129,8 @@ struct SettingsTable {
     let j = numbers("LDAUJ")
     let l = numbers("LDAUL")
     return u.indices.map { k in
-      let species = k < titles.count ? "\(titles[k].split(separator: " ").dropFirst().first ?? "?") " : ""
+      let species =
+        k < titles.count ? "\(titles[k].split(separator: " ").dropFirst().first ?? "?") " : ""
       let orbital = k < l.count ? Int(exactly: l[k]).map { " l \($0)" } ?? "" : ""
       return "\(species)U \(u[k]) J \(k < j.count ? j[k] : 0)\(orbital)"
     }

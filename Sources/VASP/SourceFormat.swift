@@ -39,12 +39,17 @@ public enum SourceFormat: String, Sendable, Codable {
       return .vasprun
     }
     if head.has("vasp.", at: 0) || head.has(" vasp.", at: 0) { return .outcar }
-    if opening.behind("parameters from PSCTR are:") != nil { return isOutcar(head) ? .outcar : .potcar }
+    if opening.behind("parameters from PSCTR are:") != nil {
+      return isOutcar(head) ? .outcar : .potcar
+    }
     if isOutcar(head) { return .outcar }
-    let lines = opening.split(separator: 0x0A, maxSplits: 12, omittingEmptySubsequences: false).map {
+    let lines = opening.split(separator: 0x0A, maxSplits: 12, omittingEmptySubsequences: false).map
+    {
       String(decoding: $0, as: UTF8.self)
     }
-    if lines.prefix(12).contains(where: { $0.hasPrefix("DAV:") || $0.hasPrefix("RMM:") || $0.hasPrefix("CGA:") }) {
+    if lines.prefix(12).contains(where: {
+      $0.hasPrefix("DAV:") || $0.hasPrefix("RMM:") || $0.hasPrefix("CGA:")
+    }) {
       return .oszicar
     }
     if isPoscar(lines) { return .poscar }
@@ -54,7 +59,8 @@ public enum SourceFormat: String, Sendable, Codable {
   }
 
   private static func isOutcar(_ head: UnsafeBufferPointer<UInt8>) -> Bool {
-    head.behind("TOTAL-FORCE (eV/Angst)") != nil || head.behind("FREE ENERGIE OF THE ION-ELECTRON") != nil
+    head.behind("TOTAL-FORCE (eV/Angst)") != nil
+      || head.behind("FREE ENERGIE OF THE ION-ELECTRON") != nil
       || head.behind("POTCAR:  ") != nil && head.behind("VRHFIN") != nil
       || head.behind(" Startparameter for this run:") != nil
       || head.behind("- Iteration ") != nil && head.behind("LOOP:") != nil
@@ -76,7 +82,8 @@ public enum SourceFormat: String, Sendable, Codable {
   }
 
   private static func isKPoints(_ lines: [String]) -> Bool {
-    guard lines.count >= 4, numbers(lines[1]).count == 1, let letter = lines[2].first(where: { $0 != " " })
+    guard lines.count >= 4, numbers(lines[1]).count == 1,
+      let letter = lines[2].first(where: { $0 != " " })
     else { return false }
     return "GgMmAaLlCcKkRr".contains(letter) && (numbers(lines[3]).count >= 1 || !lines[3].isEmpty)
   }
@@ -88,7 +95,9 @@ public enum SourceFormat: String, Sendable, Codable {
       if text.isEmpty || text.first == "#" || text.first == "!" || text.first == "\r" { continue }
       guard let equals = text.firstIndex(of: "=") else { continue }
       let name = text[..<equals].filter { $0 != " " && $0 != "\t" }
-      if !name.isEmpty, name.allSatisfy({ $0.isASCII && ($0.isUppercase || $0.isNumber || $0 == "_") }) {
+      if !name.isEmpty,
+        name.allSatisfy({ $0.isASCII && ($0.isUppercase || $0.isNumber || $0 == "_") })
+      {
         assignments += 1
       }
     }

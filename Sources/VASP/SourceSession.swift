@@ -28,7 +28,8 @@ extension SourceReader {
           failed.diagnostics = [
             error as? Diagnostic
               ?? Diagnostic(
-                .error, code: "unreadable", place: .init(file: full), cause: "opening failed: \(error).",
+                .error, code: "unreadable", place: .init(file: full),
+                cause: "opening failed: \(error).",
                 remedy: "Check the file and its storage.")
           ]
           results.append(failed)
@@ -88,15 +89,18 @@ extension SourceReader {
     }
 
     /// A file of VASP by itself: its steps go out as they come.
-    private mutating func takeStream(_ entry: SourceEntry, _ format: SourceFormat) throws(Diagnostic) {
+    private mutating func takeStream(_ entry: SourceEntry, _ format: SourceFormat)
+      throws(Diagnostic)
+    {
       let run = StepSource(entry, format)
       var result = ReadSource(
-        name: entry.name, digest: entry.digest, format: format, isComplete: false, files: [entry.name])
+        name: entry.name, digest: entry.digest, format: format, isComplete: false,
+        files: [entry.name])
       var sink = Sink(reader.steps, deliver)
       do {
         while let step = try run.next() {
           do {
-            let configuration = try step.configuration(of: run.lightDescription, source: entry.name)
+            let configuration = try step.configuration(source: entry.name)
             try sink.take(configuration)
           } catch let refused where refused.severity == .warning {
             result.diagnostics.append(refused)
@@ -132,7 +136,7 @@ extension SourceReader {
           case .all: break
           case .every(let n): if step.index % n != 0 { step.strip() }
           case .last:
-            if (try? step.configuration(of: run.lightDescription, source: "")) != nil {
+            if (try? step.configuration(source: "")) != nil {
               if let previous = lastUsable { reading.steps[previous].strip() }
               lastUsable = reading.steps.count
             } else {
@@ -158,7 +162,8 @@ extension SourceReader {
       throws(Diagnostic)
     {
       var result = ReadSource(
-        name: entry.name, digest: entry.digest, format: .frames, isComplete: true, files: [entry.name])
+        name: entry.name, digest: entry.digest, format: .frames, isComplete: true,
+        files: [entry.name])
       var sink = Sink(reader.steps, deliver)
       do {
         try format.read(entry, name: entry.name) { (configuration) throws(Diagnostic) in
@@ -177,7 +182,8 @@ extension SourceReader {
       if known.insert(result.digest).inserted || result.error != nil { results.append(result) }
     }
 
-    private mutating func takeOther(_ entry: SourceEntry, _ format: SourceFormat) throws(Diagnostic) {
+    private mutating func takeOther(_ entry: SourceEntry, _ format: SourceFormat) throws(Diagnostic)
+    {
       try entry.drain()
       var result = ReadSource(
         name: entry.name, digest: entry.digest, format: format,
@@ -187,7 +193,8 @@ extension SourceReader {
           format == .unknown ? .error : .note,
           code: format == .unknown ? "unknown-format" : "no-labels", place: .init(file: entry.name),
           cause: format == .unknown
-            ? "its content is of no format that is read here." : "it is a VASP \(format.rawValue.uppercased()), which holds no labels.",
+            ? "its content is of no format that is read here."
+            : "it is a VASP \(format.rawValue.uppercased()), which holds no labels.",
           remedy: format == .unknown
             ? "Drop vasprun.xml, OUTCAR, extended XYZ, or an archive of them." : "")
       ]
@@ -210,7 +217,7 @@ extension SourceReader {
           var sink = Sink(reader.steps, deliver)
           for step in reading.steps where !step.isStripped {
             do {
-              try sink.take(try step.configuration(of: reading.run, source: reading.name))
+              try sink.take(try step.configuration(source: reading.name))
             } catch let refused where refused.severity == .warning {
               result.diagnostics.append(refused)
             }
@@ -225,8 +232,10 @@ extension SourceReader {
     /// Gives what the stream had to say to the sources it concerns, else to the first one.
     private mutating func attach(_ diagnostics: [Diagnostic]) {
       for diagnostic in diagnostics {
-        let name = diagnostic.place.member.map { "\(diagnostic.place.file)/\($0)" } ?? diagnostic.place.file
-        if let k = directory.firstIndex(where: { $0.name == name || $0.name.hasPrefix(name + "/") }) {
+        let name =
+          diagnostic.place.member.map { "\(diagnostic.place.file)/\($0)" } ?? diagnostic.place.file
+        if let k = directory.firstIndex(where: { $0.name == name || $0.name.hasPrefix(name + "/") })
+        {
           directory[k].diagnostics.append(diagnostic)
         } else if let k = results.firstIndex(where: { $0.name == name })
           ?? results.firstIndex(where: { $0.name.hasPrefix(diagnostic.place.file) })
@@ -281,7 +290,6 @@ private struct StepSource {
   }
 
   var description: RunDescription { tree?.run ?? sheet!.run }
-  var lightDescription: RunDescription { tree?.lightRun ?? sheet!.lightRun }
   var diagnostics: [Diagnostic] { tree?.diagnostics ?? sheet!.diagnostics }
   var isComplete: Bool { tree?.isComplete ?? sheet!.isComplete }
 }

@@ -149,7 +149,8 @@ public final class SourceStream {
       }
       guard archive_entry_sparse_count(header) == 0 else {
         throw budget.refusal(
-          "archive-sparse", member, "is a sparse file, which is not read.", "Pack it without --sparse.")
+          "archive-sparse", member, "is a sparse file, which is not read.",
+          "Pack it without --sparse.")
       }
       let type = UInt32(archive_entry_filetype(header))
       if type == 0o040000 { continue }
@@ -164,7 +165,8 @@ public final class SourceStream {
         continue
       }
       if archive_entry_is_encrypted(header) != 0 {
-        throw budget.refusal("archive-encrypted", member, "is encrypted.", "Pack it without a password.")
+        throw budget.refusal(
+          "archive-encrypted", member, "is encrypted.", "Pack it without a password.")
       }
       guard seen.insert(member.lowercased()).inserted else {
         throw budget.refusal(
@@ -199,10 +201,13 @@ public final class SourceStream {
     let raw = rawName(header)
     let path = String(decoding: raw, as: UTF8.self)
     func refuse(_ why: String) -> Diagnostic {
-      budget.refusal("archive-path", path, "has a member \(why).", "Pack it again with plain relative names.")
+      budget.refusal(
+        "archive-path", path, "has a member \(why).", "Pack it again with plain relative names.")
     }
     if raw.isEmpty { throw refuse("without a readable name") }
-    if raw.count > limits.pathLength { throw refuse("with a path longer than \(limits.pathLength) bytes") }
+    if raw.count > limits.pathLength {
+      throw refuse("with a path longer than \(limits.pathLength) bytes")
+    }
     if raw.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
       throw refuse("with control characters in its name")
     }

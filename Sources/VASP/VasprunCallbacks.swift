@@ -24,7 +24,9 @@ extension VasprunHandler {
 
     func has(_ name: StaticString) -> Bool { find(name) != nil }
 
-    func value(_ name: StaticString) -> String? { find(name).map { String(decoding: $0, as: UTF8.self) } }
+    func value(_ name: StaticString) -> String? {
+      find(name).map { String(decoding: $0, as: UTF8.self) }
+    }
 
     func equals(_ name: StaticString, _ value: StaticString) -> Bool {
       guard let found = find(name), found.count == value.utf8CodeUnitCount else { return false }
@@ -41,8 +43,12 @@ extension VasprunHandler {
       handler(of: context).pointee.start(name!, Attributes(base: attributes, count: Int(count)))
     }
     sax.endElementNs = { context, _, _, _ in handler(of: context).pointee.end() }
-    sax.characters = { context, bytes, count in handler(of: context).pointee.characters(bytes!, Int(count)) }
-    sax.cdataBlock = { context, bytes, count in handler(of: context).pointee.characters(bytes!, Int(count)) }
+    sax.characters = { context, bytes, count in
+      handler(of: context).pointee.characters(bytes!, Int(count))
+    }
+    sax.cdataBlock = { context, bytes, count in
+      handler(of: context).pointee.characters(bytes!, Int(count))
+    }
     sax.internalSubset = { context, _, _, _ in
       handler(of: context).pointee.refuse("xml-doctype", "there is a document type declaration.")
     }

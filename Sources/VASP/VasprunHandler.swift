@@ -7,30 +7,6 @@ import Configurations
 /// A struct behind a pointer, because every event of a big file goes through it and the access checks
 /// of a class would cost as much as the parser itself. The reader that owns it calls `destroy()`.
 struct VasprunHandler {
-  /// An element that matters, by its name.
-  enum Tag: UInt8 {
-    case modeling
-    case generator
-    case incar
-    case parameters
-    case separator
-    case kpoints
-    case generation
-    case atominfo
-    case array
-    case set
-    case rc
-    case c
-    case structure
-    case crystal
-    case varray
-    case v
-    case i
-    case calculation
-    case scstep
-    case energy
-  }
-
   /// What the rows or the text being read are for.
   private enum Target: UInt8 {
     case nothing
@@ -51,7 +27,10 @@ struct VasprunHandler {
     case kpointDivisions
   }
 
-  fileprivate static let maximumDepth = 64
+  private static let maximumDepth = OpenTags.capacity
+
+  /// More atoms than any run has; a table beyond it is damage and would only cost memory.
+  private static let mostRows = 10_000_000
 
   private let file: String
   var context: xmlParserCtxtPtr?
@@ -100,7 +79,8 @@ struct VasprunHandler {
   // MARK: the run
 
   func description() -> RunDescription {
-    var run = lightDescription()
+    var run = RunDescription()
+    run.species = species
     var table = table
     table.titles = types.map(\.title)
     if let divisions = kPointDivisions {
@@ -109,14 +89,6 @@ struct VasprunHandler {
       table.kPoints = kPointCount == 1 ? "1 point" : "\(kPointCount) points"
     }
     run.settings = table.settings()
-    return run
-  }
-
-  /// Without the settings, which are costly to put into words.
-  func lightDescription() -> RunDescription {
-    var run = RunDescription()
-    run.species = species
-    run.selective = movable
     return run
   }
 
@@ -144,7 +116,7 @@ struct VasprunHandler {
       if skipped + open.count > Self.maximumDepth { refuseDepth() }
       return
     }
-    guard let tag = Self.tag(name) else {
+    guard let tag = VasprunTag.named(name) else {
       skipped = 1
       if skipped + open.count > Self.maximumDepth { refuseDepth() }
       return
@@ -179,7 +151,8 @@ struct VasprunHandler {
     case .i: startItem(attributes, parent)
     case .array:
       rowsOf =
-        attributes.equals("name", "atoms") ? .atoms : attributes.equals("name", "atomtypes") ? .atomTypes : .nothing
+        attributes.equals("name", "atoms")
+        ? .atoms : attributes.equals("name", "atomtypes") ? .atomTypes : .nothing
       if rowsOf == .nothing { skip() }
       if rowsOf == .atoms { symbols = [] }
       if rowsOf == .atomTypes { types = [] }
@@ -235,7 +208,8 @@ struct VasprunHandler {
     refusal = Diagnostic(
       .error, code: code,
       place: .init(file: file, line: context.map { Int($0.pointee.input.pointee.line) }),
-      cause: cause, remedy: "vasprun.xml as VASP writes it has none of this; do not trust the file.")
+      cause: cause, remedy: "vasprun.xml as VASP writes it has none of this; do not trust the file."
+    )
     if let context { xmlStopParser(context) }
   }
 
@@ -256,7 +230,7 @@ struct VasprunHandler {
 
   // MARK: rows of numbers
 
-  private mutating func startRows(_ attributes: Attributes, _ parent: Tag?) {
+  private mutating func startRows(_ attributes: Attributes, _ parent: VasprunTag?) {
     rowsOf = .nothing
     switch parent {
     case .structure, .crystal:
@@ -311,11 +285,12 @@ struct VasprunHandler {
     guard capturing else { return }
     capturing = false
     switch textOf {
-    case .basis: basis.append(vector())
-    case .positions: fractional.append(vector())
-    case .forces: forces.append(vector())
-    case .stress: stress.append(vector())
+    case .basis: if basis.count <= 3 { basis.append(vector()) }
+    case .positions: if fractional.count < Self.mostRows { fractional.append(vector()) }
+    case .forces: if forces.count < Self.mostRows { forces.append(vector()) }
+    case .stress: if stress.count <= 3 { stress.append(vector()) }
     case .selective:
+      guard selective.count < 3 * Self.mostRows else { return }
       for byte in text.bytes where byte == 0x54 || byte == 0x46 { selective.append(byte == 0x54) }
     default: endText(captured: true)
     }
@@ -337,7 +312,7 @@ struct VasprunHandler {
 
   // MARK: items
 
-  private mutating func startItem(_ attributes: Attributes, _ parent: Tag?) {
+  private mutating func startItem(_ attributes: Attributes, _ parent: VasprunTag?) {
     switch parent {
     case .energy:
       if attributes.equals("name", "e_fr_energy") {
@@ -391,8 +366,10 @@ struct VasprunHandler {
   private mutating func endTableRow() {
     switch rowsOf {
     case .atoms:
+      guard symbols.count < Self.mostRows else { return }
       symbols.append((row.first ?? "", row.count > 1 ? Int(row[1]) ?? 0 : 0))
     case .atomTypes:
+      guard types.count < Self.mostRows else { return }
       types.append(
         (
           row.first.flatMap { Int($0) } ?? 0, row.count > 1 ? row[1] : "",
@@ -445,6 +422,8 @@ struct VasprunHandler {
       step.energyWithoutEntropy = second
       step.energySigmaZero = zero
     }
+    step.species = species
+    step.selective = movable
     stepCount += 1
     steps.append(step)
     step = IonicStep(index: stepCount)
@@ -460,94 +439,5 @@ struct VasprunHandler {
     }
     guard let free, let second, let zero else { return false }
     return zero < min(free, second) - 1e-6 || zero > max(free, second) + 1e-6
-  }
-
-  // MARK: names
-
-  private static func tag(_ name: UnsafePointer<UInt8>) -> Tag? {
-    switch name[0] {
-    case 0x76:  // v
-      if name[1] == 0 { return .v }
-      return equal(name, "varray") ? .varray : nil
-    case 0x69:  // i
-      if name[1] == 0 { return .i }
-      return equal(name, "incar") ? .incar : nil
-    case 0x63:  // c
-      if name[1] == 0 { return .c }
-      return equal(name, "calculation") ? .calculation : equal(name, "crystal") ? .crystal : nil
-    case 0x73:  // s
-      if equal(name, "set") { return .set }
-      if equal(name, "scstep") { return .scstep }
-      if equal(name, "structure") { return .structure }
-      return equal(name, "separator") ? .separator : nil
-    case 0x67: return equal(name, "generator") ? .generator : equal(name, "generation") ? .generation : nil
-    case 0x61: return equal(name, "array") ? .array : equal(name, "atominfo") ? .atominfo : nil
-    case 0x72: return equal(name, "rc") ? .rc : nil
-    case 0x65: return equal(name, "energy") ? .energy : nil
-    case 0x6B: return equal(name, "kpoints") ? .kpoints : nil
-    case 0x6D: return equal(name, "modeling") ? .modeling : nil
-    case 0x70: return equal(name, "parameters") ? .parameters : nil
-    default: return nil
-    }
-  }
-
-  private static func equal(_ name: UnsafePointer<UInt8>, _ word: StaticString) -> Bool {
-    let count = word.utf8CodeUnitCount
-    for k in 0..<count where name[k] != word.utf8Start[k] { return false }
-    return name[count] == 0
-  }
-}
-
-/// The elements that are open, outermost first.
-private struct OpenTags {
-  private var tags = InlineArray<64, VasprunHandler.Tag>(repeating: .modeling)
-  private(set) var count = 0
-
-  var last: VasprunHandler.Tag? { count > 0 ? tags[count - 1] : nil }
-
-  mutating func append(_ tag: VasprunHandler.Tag) {
-    tags[count] = tag
-    count += 1
-  }
-
-  mutating func popLast() -> VasprunHandler.Tag? {
-    guard count > 0 else { return nil }
-    count -= 1
-    return tags[count]
-  }
-
-  func contains(_ tag: VasprunHandler.Tag) -> Bool {
-    for k in 0..<count where tags[k] == tag { return true }
-    return false
-  }
-}
-
-/// The text of the element being read, in one piece although it comes in several.
-private struct TextBuffer {
-  private var base: UnsafeMutablePointer<UInt8>
-  private var capacity = 256
-  private var count = 0
-
-  init() { base = .allocate(capacity: capacity) }
-
-  func deallocate() { base.deallocate() }
-
-  /// Valid until the buffer changes.
-  var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: base, count: count) }
-
-  mutating func clear() { count = 0 }
-
-  mutating func append(_ bytes: UnsafePointer<UInt8>, _ length: Int) {
-    if count + length > capacity { grow(to: count + length) }
-    (base + count).update(from: bytes, count: length)
-    count += length
-  }
-
-  private mutating func grow(to needed: Int) {
-    while capacity < needed { capacity *= 2 }
-    let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
-    larger.update(from: base, count: count)
-    base.deallocate()
-    base = larger
   }
 }

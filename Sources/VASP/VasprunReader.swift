@@ -29,9 +29,6 @@ public final class VasprunReader {
 
   package var run: RunDescription { handler.pointee.description() }
 
-  /// Without the settings, which are costly to put into words.
-  var lightRun: RunDescription { handler.pointee.lightDescription() }
-
   /// `name` is what provenance and messages call the source.
   public init(_ source: any ByteSource, name: String) {
     self.source = source
@@ -62,7 +59,7 @@ public final class VasprunReader {
   public func next() throws(Diagnostic) -> Configuration? {
     while let step = try nextStep() {
       do {
-        return try step.configuration(of: lightRun, source: name)
+        return try step.configuration(source: name)
       } catch {
         diagnostics.append(error)
       }
@@ -112,7 +109,9 @@ public final class VasprunReader {
       throw refusal
     }
     // Behind the end of the document nothing matters; before it an error ends what can be trusted.
-    if code != 0 || count == 0 || handler.pointee.sawEnd { finish(failed: code != 0, atEnd: count == 0) }
+    if code != 0 || count == 0 || handler.pointee.sawEnd {
+      finish(failed: code != 0, atEnd: count == 0)
+    }
   }
 
   private func finish(failed: Bool, atEnd: Bool) {
@@ -136,14 +135,18 @@ public final class VasprunReader {
       diagnostics.append(
         Diagnostic(
           .warning, code: "truncated", place: place,
-          cause: "the file ends before </modeling>; \(handler.pointee.stepCount) complete steps were kept."))
+          cause:
+            "the file ends before </modeling>; \(handler.pointee.stepCount) complete steps were kept."
+        ))
     } else {
       let message = xmlCtxtGetLastError(context)?.pointee.message.map { String(cString: $0) } ?? ""
       let reason = String(message.split(whereSeparator: \.isNewline).first ?? "malformed")
       diagnostics.append(
         Diagnostic(
           .warning, code: "malformed-xml", place: place,
-          cause: "the XML is broken here (\(reason)); \(handler.pointee.stepCount) complete steps were kept.")
+          cause:
+            "the XML is broken here (\(reason)); \(handler.pointee.stepCount) complete steps were kept."
+        )
       )
     }
   }

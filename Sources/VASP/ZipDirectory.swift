@@ -28,7 +28,8 @@ struct ZipDirectory {
       let size = number(at + 24, 4)
       entries.append(
         Entry(
-          name: Array(bytes[at + 46..<at + 46 + nameLength]), size: size == 0xFFFF_FFFF ? nil : size,
+          name: Array(bytes[at + 46..<at + 46 + nameLength]),
+          size: size == 0xFFFF_FFFF ? nil : size,
           offset: number(at + 42, 4)))
       at = next
     }
@@ -48,7 +49,8 @@ struct ZipDirectory {
     for (a, b) in zip(listed, read) {
       let same = Self.trimmed(a.name) == Self.trimmed(b.name) || !b.name.allSatisfy { $0 < 0x80 }
       if !same {
-        return "its directory says '\(String(decoding: a.name, as: UTF8.self))' where the entry says "
+        return
+          "its directory says '\(String(decoding: a.name, as: UTF8.self))' where the entry says "
           + "'\(String(decoding: b.name, as: UTF8.self))'"
       }
       if let x = a.size, let y = b.size, x != y {
@@ -56,7 +58,8 @@ struct ZipDirectory {
           + "which has \(y)"
       }
     }
-    for (a, b) in zip(listed, listed.dropFirst()) where a.offset == b.offset && a.offset != 0xFFFF_FFFF {
+    for (a, b) in zip(listed, listed.dropFirst())
+    where a.offset == b.offset && a.offset != 0xFFFF_FFFF {
       return "entries overlap"
     }
     return nil

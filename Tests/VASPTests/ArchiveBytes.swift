@@ -19,7 +19,9 @@ enum ArchiveBytes {
     var all: [UInt8] = []
     for member in members {
       var header = [UInt8](repeating: 0, count: 512)
-      func put(_ text: [UInt8], _ at: Int) { header.replaceSubrange(at..<at + text.count, with: text) }
+      func put(_ text: [UInt8], _ at: Int) {
+        header.replaceSubrange(at..<at + text.count, with: text)
+      }
       func octal(_ value: Int, _ digits: Int) -> [UInt8] {
         let text = String(value, radix: 8)
         return Array((String(repeating: "0", count: digits - text.count) + text).utf8)
@@ -113,11 +115,14 @@ enum ArchiveBytes {
     put(0, 7)
     if held > 0 { bits.append(UInt8(accumulator & 0xFF)) }
     let zeros = [UInt8](repeating: 0, count: count)
-    return [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3] + bits + little(Int(crc32(zeros)), 4) + little(count, 4)
+    return [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3] + bits + little(Int(crc32(zeros)), 4)
+      + little(count, 4)
   }
 
   private static let crcTable: [UInt32] = (0..<256).map { byte in
-    (0..<8).reduce(UInt32(byte)) { value, _ in value & 1 == 1 ? 0xEDB8_8320 ^ value >> 1 : value >> 1 }
+    (0..<8).reduce(UInt32(byte)) { value, _ in
+      value & 1 == 1 ? 0xEDB8_8320 ^ value >> 1 : value >> 1
+    }
   }
 
   static func crc32(_ bytes: [UInt8]) -> UInt32 {

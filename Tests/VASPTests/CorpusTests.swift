@@ -9,27 +9,49 @@ import VASP
 private struct ExpectedFile: Decodable {
   struct Frame: Decodable {
     var toten: Double?
-    var e_wo_entropy: Double?
-    var e_sigma0: Double?
+    var withoutEntropy: Double?
+    var sigmaZero: Double?
     var lattice: [[Double?]]?
     var positions: [[Double?]]?
     var forces: [[Double?]]?
-    var stress_kB: [[Double?]]?
+    var stress: [[Double?]]?
     var complete: Bool?
-    var has_forces: Bool?
+    var hasForces: Bool?
     var nonfinite: Bool?
     var thinned: Bool?
-    var scf_hit_nelm: Bool?
+    var hitLimit: Bool?
     var magmom: [String: [Double?]]?
+
+    enum CodingKeys: String, CodingKey {
+      case toten
+      case withoutEntropy = "e_wo_entropy"
+      case sigmaZero = "e_sigma0"
+      case lattice
+      case positions
+      case forces
+      case stress = "stress_kB"
+      case complete
+      case hasForces = "has_forces"
+      case nonfinite
+      case thinned
+      case hitLimit = "scf_hit_nelm"
+      case magmom
+    }
   }
   var species: [String]
   var frames: [Frame]
-  var ml_frames: [Frame]?
+  var learned: [Frame]?
+
+  enum CodingKeys: String, CodingKey {
+    case species
+    case frames
+    case learned = "ml_frames"
+  }
 
   /// Steps with an ab initio energy and finite forces: the labels.
   var labelled: [Frame] {
     frames.filter {
-      $0.toten != nil && $0.has_forces == true && $0.complete != false && $0.nonfinite != true
+      $0.toten != nil && $0.hasForces == true && $0.complete != false && $0.nonfinite != true
     }
   }
 }
@@ -63,14 +85,23 @@ struct CorpusTests {
   /// exactly the labelled steps, the machine-learned ones, convergence and completeness.
   private func differences(_ source: ReadSource, _ expected: ExpectedFile) -> [String] {
     var found: [String] = []
-    let labelled = source.configurations.filter { !$0.labels.machineLearned && $0.labels.forces != nil }
+    let labelled = source.configurations.filter {
+      !$0.labels.machineLearned && $0.labels.forces != nil
+    }
     let wanted = expected.labelled
-    if labelled.count != wanted.count { found.append("\(labelled.count) steps, expected \(wanted.count)") }
+    if labelled.count != wanted.count {
+      found.append("\(labelled.count) steps, expected \(wanted.count)")
+    }
     for (configuration, frame) in zip(labelled, wanted) {
       found += stepDifferences(configuration, frame, expected.species)
+      // A file that breaks off may have lost the final moments of its last step.
+      let isLastOfBroken =
+        !source.isComplete && configuration.provenance == labelled.last?.provenance
+        && configuration.properties["magmoms"] == nil
+      if !isLastOfBroken { found += momentDifferences(configuration, frame) }
     }
     let learned = source.configurations.filter(\.labels.machineLearned)
-    let wantedLearned = expected.ml_frames ?? []
+    let wantedLearned = expected.learned ?? []
     if learned.count != wantedLearned.count {
       found.append("\(learned.count) machine-learned steps, expected \(wantedLearned.count)")
     }
@@ -91,9 +122,9 @@ struct CorpusTests {
       if !(abs(got - wanted) <= 1e-6) { found.append("\(name) \(got), expected \(wanted)") }
     }
     energy("energy", c.labels.energy, frame.toten)
-    energy("without entropy", c.labels.energyWithoutEntropy, frame.e_wo_entropy)
-    energy("sigma -> 0", c.labels.energySigmaZero, frame.e_sigma0)
-    if let hit = frame.scf_hit_nelm {
+    energy("without entropy", c.labels.energyWithoutEntropy, frame.withoutEntropy)
+    energy("sigma -> 0", c.labels.energySigmaZero, frame.sigmaZero)
+    if let hit = frame.hitLimit {
       if c.labels.electronicallyConverged != !hit { found.append("convergence") }
     } else if c.labels.electronicallyConverged == false, !c.labels.machineLearned {
       found.append("convergence claimed to be known")
@@ -125,7 +156,7 @@ struct CorpusTests {
       }
       if worst > 1e-5 { found.append("forces \(worst)") }
     }
-    if let rows = vectors(frame.stress_kB), rows.count == 3 {
+    if let rows = vectors(frame.stress), rows.count == 3 {
       let printed = Matrix3(rows[0], rows[1], rows[2])
       let mean = 0.5 * (printed + printed.transpose)
       var worst = Double.infinity
@@ -137,10 +168,9 @@ struct CorpusTests {
         }
       }
       if worst > 1e-3 { found.append("stress \(worst) kB") }
-    } else if c.labels.stress != nil, frame.stress_kB == nil {
+    } else if c.labels.stress != nil, frame.stress == nil {
       found.append("stress from nowhere")
     }
-    found += momentDifferences(c, frame)
     return found
   }
 
@@ -198,7 +228,9 @@ struct CorpusTests {
         if let finished = file.finished, finished != source.isComplete {
           found.append("complete: \(source.isComplete), expected \(finished)")
         }
-        if !found.isEmpty { wrong.append("\(file.path): \(found.prefix(4).joined(separator: "; "))") }
+        if !found.isEmpty {
+          wrong.append("\(file.path): \(found.prefix(4).joined(separator: "; "))")
+        }
       }
       return wrong
     }
@@ -207,7 +239,9 @@ struct CorpusTests {
 
   /// vasprun.xml and OUTCAR of one run in the packed archives are one source with both files' steps.
   @Test func archivesOfRunsPairTheirFiles() throws {
-    for (name, count) in [("three-runs.zip", 3), ("two-runs.tar.zst", 2), ("two-runs-gz-inside.tar", 2)] {
+    for (name, count) in [
+      ("three-runs.zip", 3), ("two-runs.tar.zst", 2), ("two-runs-gz-inside.tar", 2),
+    ] {
       let sources = try SourceReader().read(
         MemoryByteSource(SharedData.bytes("vasp/runs/archives/" + name)), name: name)
       #expect(sources.count == count, "\(name): \(sources.map(\.name))")

@@ -36,16 +36,23 @@ struct RunText {
   }
 
   private func rows(_ vectors: [Vector3]) -> String {
-    vectors.map { "   <v> \(fixed($0.x, 16, 8)) \(fixed($0.y, 16, 8)) \(fixed($0.z, 16, 8)) </v>\n" }.joined()
+    vectors.map {
+      "   <v> \(fixed($0.x, 16, 8)) \(fixed($0.y, 16, 8)) \(fixed($0.z, 16, 8)) </v>\n"
+    }.joined()
   }
 
   private func structure(_ step: Step, _ attribute: String = "") -> String {
     var text = " <structure\(attribute)>\n  <crystal>\n   <varray name=\"basis\" >\n"
-    text += rows([step.cell.x, step.cell.y, step.cell.z]) + "   </varray>\n   <i name=\"volume\"> 1.0 </i>\n"
-    text += "  </crystal>\n  <varray name=\"positions\" >\n" + rows(step.positions) + "  </varray>\n"
+    text +=
+      rows([step.cell.x, step.cell.y, step.cell.z])
+      + "   </varray>\n   <i name=\"volume\"> 1.0 </i>\n"
+    text +=
+      "  </crystal>\n  <varray name=\"positions\" >\n" + rows(step.positions) + "  </varray>\n"
     if selective {
       text += "  <varray type=\"logical\" name=\"selective\" >\n"
-      text += step.positions.indices.map { "   <v type=\"logical\" > \($0 == 0 ? "T  F" : "T  T")  T </v>\n" }.joined()
+      text += step.positions.indices.map {
+        "   <v type=\"logical\" > \($0 == 0 ? "T  F" : "T  T")  T </v>\n"
+      }.joined()
       text += "  </varray>\n"
     }
     return text + " </structure>\n"
@@ -96,7 +103,9 @@ struct RunText {
          </separator>
 
       """
-    for (name, type, value) in parameters { text += "   <i type=\"\(type)\" name=\"\(name)\"> \(value)</i>\n" }
+    for (name, type, value) in parameters {
+      text += "   <i type=\"\(type)\" name=\"\(name)\"> \(value)</i>\n"
+    }
     text += """
         </separator>
         <separator name="response functions" >
@@ -112,15 +121,21 @@ struct RunText {
          <set>
 
       """
-    for (k, symbol) in symbols.enumerated() { text += "    <rc><c>\(symbol)</c><c>   \(k + 1)</c></rc>\n" }
+    for (k, symbol) in symbols.enumerated() {
+      text += "    <rc><c>\(symbol)</c><c>   \(k + 1)</c></rc>\n"
+    }
     text += "   </set>\n  </array>\n  <array name=\"atomtypes\" >\n   <set>\n"
     for (symbol, title) in zip(symbols, titles) {
-      text += "    <rc><c>   1</c><c>\(symbol)</c><c>  1.0</c><c>  6.0</c><c>  \(title)  </c></rc>\n"
+      text +=
+        "    <rc><c>   1</c><c>\(symbol)</c><c>  1.0</c><c>  6.0</c><c>  \(title)  </c></rc>\n"
     }
-    text += "   </set>\n  </array>\n </atominfo>\n" + structure(steps.first ?? Step(), " name=\"initialpos\" ")
+    text +=
+      "   </set>\n  </array>\n </atominfo>\n"
+      + structure(steps.first ?? Step(), " name=\"initialpos\" ")
     for step in steps {
       if learned {
-        text += structure(step) + " <varray name=\"forces\" >\n" + rows(step.forces) + " </varray>\n"
+        text +=
+          structure(step) + " <varray name=\"forces\" >\n" + rows(step.forces) + " </varray>\n"
         text += energyBlock(step)
       }
       text += " <calculation>\n"
@@ -128,55 +143,75 @@ struct RunText {
         text += "  <scstep>\n   <time name=\"total\"> 1.0 1.0</time>\n   <energy>\n"
         text += "    <i name=\"e_fr_energy\">      99.00000000 </i>\n   </energy>\n  </scstep>\n"
       }
-      text += structure(step) + "  <varray name=\"forces\" >\n" + rows(step.forces) + "  </varray>\n"
-      if let s = step.stress { text += "  <varray name=\"stress\" >\n" + stressRows(s) + "  </varray>\n" }
+      text +=
+        structure(step) + "  <varray name=\"forces\" >\n" + rows(step.forces) + "  </varray>\n"
+      if let s = step.stress {
+        text += "  <varray name=\"stress\" >\n" + stressRows(s) + "  </varray>\n"
+      }
       text += energyBlock(step)
-      text += "  <dos>\n   <total><array><set><r> 1.0 2.0 </r></set></array></total>\n  </dos>\n </calculation>\n"
+      text +=
+        "  <dos>\n   <total><array><set><r> 1.0 2.0 </r></set></array></total>\n  </dos>\n </calculation>\n"
     }
     return text + structure(steps.last ?? Step(), " name=\"finalpos\" ") + "</modeling>\n"
   }
 
   /// As 5.2.11 and later print it, or with the energy before the forces.
   func outcar(energyFirst: Bool = false, finished: Bool = true) -> String {
-    var text = " vasp.\(version) 01Jan20 (build by hand)\n\n executed on             LinuxIFC date 2026.01.01\n"
+    var text =
+      " vasp.\(version) 01Jan20 (build by hand)\n\n executed on             LinuxIFC date 2026.01.01\n"
     for title in titles { text += "   TITEL  = \(title)\n" }
     text += "   ions per type =             " + symbols.map { _ in "  1" }.joined() + "\n"
     text += "   k-points           NKPTS =      8   k-points in BZ     NKDIM =      8\n"
     text += "   number of dos      NEDOS =    301   number of ions     NIONS =  \(symbols.count)\n"
     text += "   NELM   =  \(maximumIterations);   NELMIN=  2; NELMDL= -5     # of ELM steps\n"
-    text += "   ENCUT  =  520.0 eV  38.22 Ry    6.18 a.u.\n   ISPIN  =      2    spin polarized calculation?\n"
-    text += "   ISMEAR =     0;   SIGMA  =   0.05  broadening in eV\n   GGA     =    PE    GGA type\n"
+    text +=
+      "   ENCUT  =  520.0 eV  38.22 Ry    6.18 a.u.\n   ISPIN  =      2    spin polarized calculation?\n"
+    text +=
+      "   ISMEAR =     0;   SIGMA  =   0.05  broadening in eV\n   GGA     =    PE    GGA type\n"
     for (name, _, value) in parameters { text += "   \(name) = \(value)    set\n" }
     for (k, step) in steps.enumerated() {
       for iteration in 0..<step.iterations {
-        text += "--------------------------------------- Iteration \(k + 1 > 9999 ? "****" : fixed(Double(k + 1), 6, 0).filter { $0 != "." })"
-        text += "(   \(iteration + 1))  ---------------------------------------\n  free energy    TOTEN  =        99.00000000 eV\n"
+        text +=
+          "--------------------------------------- Iteration \(k + 1 > 9999 ? "****" : fixed(Double(k + 1), 6, 0).filter { $0 != "." })"
+        text +=
+          "(   \(iteration + 1))  ---------------------------------------\n  free energy    TOTEN  =        99.00000000 eV\n"
       }
-      text += "------------------------ aborting loop because EDIFF is reached ----------------------------------------\n"
-      text += "\n magnetization (x)\n \n# of ion       s       p       d       tot\n------------------------------------------\n"
-      for (ion, _) in symbols.enumerated() { text += "    \(ion + 1)        0.001   0.002   0.003   \(ion + 1).250\n" }
-      text += "--------------------------------------------------\ntot          0.002   0.004   0.006   3.500\n\n"
+      text +=
+        "------------------------ aborting loop because EDIFF is reached ----------------------------------------\n"
+      text +=
+        "\n magnetization (x)\n \n# of ion       s       p       d       tot\n------------------------------------------\n"
+      for (ion, _) in symbols.enumerated() {
+        text += "    \(ion + 1)        0.001   0.002   0.003   \(ion + 1).250\n"
+      }
+      text +=
+        "--------------------------------------------------\ntot          0.002   0.004   0.006   3.500\n\n"
       let energy =
         "  FREE ENERGIE OF THE ION-ELECTRON SYSTEM (eV)\n  ---------------------------------------------------\n"
         + "  free  energy   TOTEN  =  \(fixed(step.energy, 18, 8)) eV\n\n"
         + "  energy  without entropy=\(fixed(step.withoutEntropy, 18, 8))  energy(sigma->0) =\(fixed(step.sigmaZero, 18, 8))\n"
       if energyFirst { text += energy }
       if let s = step.stress {
-        text += "  FORCE on cell =-STRESS in cart. coord.  units (eV):\n  in kB  " + s.map { fixed($0, 12, 5) }.joined() + "\n"
+        text +=
+          "  FORCE on cell =-STRESS in cart. coord.  units (eV):\n  in kB  "
+          + s.map { fixed($0, 12, 5) }.joined() + "\n"
       }
       text += "      direct lattice vectors                 reciprocal lattice vectors\n"
       for row in 0..<3 {
         let v = step.cell[row]
-        text += "  \(fixed(v.x, 13, 8))\(fixed(v.y, 13, 8))\(fixed(v.z, 13, 8))     0.250000000  0.000000000  0.000000000\n"
+        text +=
+          "  \(fixed(v.x, 13, 8))\(fixed(v.y, 13, 8))\(fixed(v.z, 13, 8))     0.250000000  0.000000000  0.000000000\n"
       }
       text += "\n POSITION                                       TOTAL-FORCE (eV/Angst)\n"
-      text += " -----------------------------------------------------------------------------------\n"
+      text +=
+        " -----------------------------------------------------------------------------------\n"
       for (p, f) in zip(step.positions, step.forces) {
         let r = p * step.cell
-        text += " " + [r.x, r.y, r.z].map { fixed($0, 13, 5) }.joined() + "    "
+        text +=
+          " " + [r.x, r.y, r.z].map { fixed($0, 13, 5) }.joined() + "    "
           + [f.x, f.y, f.z].map { fixed($0, 14, 6) }.joined() + "\n"
       }
-      text += " -----------------------------------------------------------------------------------\n"
+      text +=
+        " -----------------------------------------------------------------------------------\n"
       if !energyFirst { text += energy }
     }
     if finished { text += " General timing and accounting informations for this job:\n" }

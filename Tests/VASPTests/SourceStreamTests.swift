@@ -12,7 +12,9 @@ struct SourceStreamTests {
 
   /// Name and content of everything in an input.
   private func unpack(_ bytes: [UInt8], limits: SourceLimits = SourceLimits(), chunk: Int = .max)
-    throws -> (entries: [String: [UInt8]], order: [String], diagnostics: [Diagnostic], isWhole: Bool)
+    throws -> (
+      entries: [String: [UInt8]], order: [String], diagnostics: [Diagnostic], isWhole: Bool
+    )
   {
     let stream = SourceStream(MemoryByteSource(bytes, chunk: chunk), name: "in", limits: limits)
     var entries: [String: [UInt8]] = [:]
@@ -86,8 +88,9 @@ struct SourceStreamTests {
       Member("inner.tgz", ArchiveBytes.gzip(inner)), Member("last", [1, 2, 3]),
     ]
     let expected = ["in/a/OUTCAR.gz": line, "in/inner.tgz/b/OUTCAR": line, "in/last": [1, 2, 3]]
-    for (name, bytes) in [("tar", ArchiveBytes.tar(members)), ("zip", ArchiveBytes.zip(Array(members[1...])))]
-    {
+    for (name, bytes) in [
+      ("tar", ArchiveBytes.tar(members)), ("zip", ArchiveBytes.zip(Array(members[1...]))),
+    ] {
       for chunk in [Int.max, 1000, 13] {
         let result = try unpack(bytes, chunk: chunk)
         #expect(result.entries == expected, "\(name)")
@@ -117,7 +120,9 @@ struct SourceStreamTests {
   }
 
   @Test func namesThatMeetAreRefused() {
-    for (a, b) in [("a/OUTCAR", "a/OUTCAR"), ("a/OUTCAR", "A/outcar"), ("./x", "x"), ("a//b", "a/b")] {
+    for (a, b) in [
+      ("a/OUTCAR", "a/OUTCAR"), ("a/OUTCAR", "A/outcar"), ("./x", "x"), ("a//b", "a/b"),
+    ] {
       let members = [Member(a, line), Member(b, line)]
       #expect(refusal(ArchiveBytes.tar(members)) == "archive-duplicate", "\(a) \(b)")
       #expect(refusal(ArchiveBytes.zip(members)) == "archive-duplicate", "\(a) \(b)")
@@ -162,7 +167,8 @@ struct SourceStreamTests {
     #expect(refusal(overlapping) == "archive-directory")
     let renamed = ArchiveBytes.zip(members, directory: [members[0], Member("c/OUTCAR", [1, 2])])
     #expect(refusal(renamed) == "archive-directory")
-    let resized = ArchiveBytes.zip(members, directory: [members[0], Member("b/OUTCAR", [1, 2, 3])])
+    let resized = ArchiveBytes.zip(
+      members, directory: [members[0], Member("b/OUTCAR", [1, 2, 3])])
     #expect(refusal(resized) == "archive-directory")
     var damaged = ArchiveBytes.zip(members)
     damaged[36 + 5] ^= 1
@@ -197,7 +203,8 @@ struct SourceStreamTests {
     for k in 0..<2000 {
       var bytes = seeds[k % seeds.count]
       for _ in 0..<Int.random(in: 1...8, using: &generator) {
-        bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+        bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(
+          in: 0...255, using: &generator)
       }
       _ = refusal(bytes, limits: SourceLimits(totalBytes: 1 << 20))
     }

@@ -36,7 +36,9 @@ struct VasprunReaderTests {
     #expect(c.provenance == Provenance(source: "run", ionicStep: 0))
     // XX YY ZZ XY YZ ZX in kB, compression positive, becomes tension in eV/Å^3.
     let stress = try #require(c.labels.stress)
-    let kilobar: [(Int, Int, Double)] = [(0, 0, 10), (1, 1, 20), (2, 2, 30), (0, 1, 1), (1, 2, 2), (2, 0, 3)]
+    let kilobar: [(Int, Int, Double)] = [
+      (0, 0, 10), (1, 1, 20), (2, 2, 30), (0, 1, 1), (1, 2, 2), (2, 0, 3),
+    ]
     for (row, column, value) in kilobar {
       #expect(abs(stress[row, column] + value / 1602.1766208) < 1e-15)
       #expect(stress[row, column] == stress[column, row])
@@ -60,7 +62,8 @@ struct VasprunReaderTests {
   }
 
   @Test func elementsComeFromThePotcarTitle() throws {
-    let text = RunText(symbols: ["r", "X"], titles: ["PAW_PBE Zr_sv 04Jan2005", "PAW_PBE Xe 07Sep2000"])
+    let text = RunText(
+      symbols: ["r", "X"], titles: ["PAW_PBE Zr_sv 04Jan2005", "PAW_PBE Xe 07Sep2000"])
     let c = try read(text.vasprun).configurations[0]
     #expect(c.species.map(\.symbol) == ["Zr", "Xe"])
   }
@@ -77,7 +80,8 @@ struct VasprunReaderTests {
   }
 
   @Test func machineLearnedStepsAreMarked() throws {
-    let (all, _) = try read(RunText(steps: [RunText.Step(), RunText.Step()], learned: true).vasprun)
+    let (all, _) = try read(
+      RunText(steps: [RunText.Step(), RunText.Step()], learned: true).vasprun)
     #expect(all.map(\.labels.machineLearned) == [true, false, true, false])
     #expect(all.map(\.provenance.ionicStep) == [0, 1, 2, 3])
     #expect(all[0].labels.stress == nil, "what is not given is not zero")
@@ -88,7 +92,9 @@ struct VasprunReaderTests {
     text.steps[0].stress = nil
     let c = try read(text.vasprun).configurations[0]
     #expect(c.labels.stress == nil)
-    #expect(c.properties["move_mask"] == .perAtomLogicals([true, false, true, true, true, true], columns: 3))
+    #expect(
+      c.properties["move_mask"]
+        == .perAtomLogicals([true, false, true, true, true, true], columns: 3))
   }
 
   @Test func settingsInWords() throws {
@@ -102,7 +108,9 @@ struct VasprunReaderTests {
     #expect(settings.planeWaveCutoff == 520)
     #expect(settings.pseudopotentials == ["PAW_PBE W_sv 06Sep2000", "PAW_PBE O 08Apr2002"])
     #expect(settings.kPoints == "Gamma 2 3 4")
-    #expect(settings.spinPolarised == true && settings.nonCollinear == false && settings.spinOrbit == false)
+    #expect(
+      settings.spinPolarised == true && settings.nonCollinear == false
+        && settings.spinOrbit == false)
     #expect(settings.hubbardU == [])
     #expect(settings.dispersion == "IVDW 12")
     #expect(settings.smearing == "ISMEAR 0, SIGMA 0.05 eV")
@@ -112,7 +120,8 @@ struct VasprunReaderTests {
     for (parameters, functional) in [
       ([("LHFCALC", "logical", "T"), ("HFSCREEN", "float", "0.2")], "HSE06"),
       ([("LHFCALC", "logical", "T"), ("HFSCREEN", "float", "0.0")], "PBE0"),
-      ([("METAGGA", "string", "R2SCAN")], "r2SCAN"), ([("GGA", "string", "--")], "PBE"), ([], "PBE"),
+      ([("METAGGA", "string", "R2SCAN")], "r2SCAN"), ([("GGA", "string", "--")], "PBE"),
+      ([], "PBE"),
     ] {
       text.parameters = parameters
       #expect(try read(text.vasprun).reader.settings.functional == functional)
@@ -121,13 +130,15 @@ struct VasprunReaderTests {
 
   /// No cut gives a step that the whole file does not give, whatever the size of the pieces.
   @Test func everyTruncationGivesAPrefix() throws {
-    let bytes = Array(RunText(steps: [RunText.Step(), RunText.Step(energy: -9)], learned: true).vasprun.utf8)
+    let bytes = Array(
+      RunText(steps: [RunText.Step(), RunText.Step(energy: -9)], learned: true).vasprun.utf8)
     let whole = try read(bytes).configurations
     #expect(whole.count == 4)
     for chunk in [1, 7, 100] { #expect(try read(bytes, chunk: chunk).configurations == whole) }
     for cut in 0..<bytes.count - 1 {
       let (kept, reader) = try read(Array(bytes[..<cut]), chunk: 333)
-      #expect(kept == Array(whole.prefix(kept.count)), "cut at \(cut)")
+      let isPrefix = kept == Array(whole.prefix(kept.count))
+      #expect(isPrefix, "cut at \(cut)")
       #expect(reader.isComplete == (cut == bytes.count - 1), "cut at \(cut)")
       #expect(!reader.diagnostics.isEmpty, "cut at \(cut)")
     }
@@ -135,7 +146,8 @@ struct VasprunReaderTests {
 
   @Test func numbersThatAreNoneAreNoLabel() throws {
     for (from, to) in [
-      ("0.12500000", "**********"), ("      0.12500000 ", "             NaN"), ("  -10.50000000 </i>", "********</i>"),
+      ("0.12500000", "**********"), ("      0.12500000 ", "             NaN"),
+      ("  -10.50000000 </i>", "********</i>"),
       ("0.25000000 ", "0.25x00000 "),
     ] {
       let text = RunText().vasprun
@@ -169,12 +181,14 @@ struct VasprunReaderTests {
   }
 
   @Test func documentTypesEntitiesAndDepthAreRefused() {
-    let bomb = "<!DOCTYPE a [<!ENTITY b \"ha\"><!ENTITY c \"&b;&b;&b;&b;\">]><modeling>&c;</modeling>"
+    let bomb =
+      "<!DOCTYPE a [<!ENTITY b \"ha\"><!ENTITY c \"&b;&b;&b;&b;\">]><modeling>&c;</modeling>"
     let external = "<!DOCTYPE a SYSTEM \"file:///etc/passwd\"><modeling></modeling>"
     let deep = String(repeating: "<modeling>", count: 1_000_000)
     let deepSkipped = "<modeling>" + String(repeating: "<x>", count: 1_000_000)
     for (text, code) in [
-      (bomb, "xml-doctype"), (external, "xml-doctype"), (deep, "xml-depth"), (deepSkipped, "xml-depth"),
+      (bomb, "xml-doctype"), (external, "xml-doctype"), (deep, "xml-depth"),
+      (deepSkipped, "xml-depth"),
     ] {
       let error = #expect(throws: Diagnostic.self) { try read(text) }
       #expect(error?.code == code)
