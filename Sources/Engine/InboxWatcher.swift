@@ -69,8 +69,11 @@ public struct Watcher: Sendable {
     var rescan = timing.rescan
     var waitingSince: Duration?
     while true {
+      let start = clock.uptime
       let scan = try scanAndWatch(&memory, &rescan)
       let now = clock.uptime
+      // A stream of events in a huge inbox may not keep a processor busy: at most a fifth of it.
+      let pause = max(timing.leastInterval, (now - start) * 4)
       let difference = try registry().difference(scan, inbox: inbox.folder)
       let (ready, unsettled) = memory.observe(difference, at: now)
       if ready.isEmpty {
@@ -91,7 +94,7 @@ public struct Watcher: Sendable {
       var limit = rescan
       if let due = memory.nextDue(after: now) { limit = min(limit, due - now) }
       if let since = waitingSince { limit = min(limit, since + timing.patience - now) }
-      if wait(until: now + max(.zero, limit), notBefore: now + timing.leastInterval) { return }
+      if wait(until: now + max(.zero, limit), notBefore: now + pause) { return }
     }
   }
 

@@ -165,7 +165,7 @@ import Testing
       return
     }
     #expect(files.tree().map(\.path) == before)
-    #expect(!error!.description.unicodeScalars.contains { $0.value < 32 })
+    #expect(error?.description.unicodeScalars.allSatisfy { $0.value >= 32 } == true)
   }
 
   @Test func aMissingObjectStopsBeforePublication() throws {
