@@ -35,6 +35,11 @@ public struct EnvironmentRows: Sendable {
     }
   }
 
+  /// How near atoms of each pair of elements come in all training data, Å.
+  public var shortestDistances: [String: Double] {
+    indices.reduce(into: [:]) { $0.merge($1.shortestDistances, uniquingKeysWith: min) }
+  }
+
   /// The digest of everything the rows depend on.
   public var digest: Digest {
     var builder = DigestBuilder()
@@ -42,8 +47,17 @@ public struct EnvironmentRows: Sendable {
     return builder.finish()
   }
 
-  /// The rows of one element; read from the store whenever they are asked for.
-  public func rows(of element: String) -> RowBlocks {
+  /// Rows of up to this many bytes are held in memory while a stage works on them.
+  private static let heldInMemory = 1 << 30
+
+  /// The rows of one element. Many passes are made over them, so they are read once where they fit
+  /// into memory, and otherwise anew for every pass.
+  public func rows(of element: String) throws -> RowBlocks {
+    let rows = streamed(element)
+    return rows.count * rows.columns * 8 <= Self.heldInMemory ? RowBlocks(try rows.matrix()) : rows
+  }
+
+  private func streamed(_ element: String) -> RowBlocks {
     let holders = holders(of: element)
     let sizes = holders.map { held(element, $0)!.rows }
     let columns = holders.first.flatMap { held(element, $0)?.functions } ?? 0

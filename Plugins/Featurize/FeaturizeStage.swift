@@ -62,6 +62,7 @@ private struct SourceFeatures {
   /// By element: B rows, and where they belong.
   private var environments: [[Double]]
   private var sites: [[Int32]]
+  private var shortest: [String: Double] = [:]
   private let workspace = Workspace()
 
   init(evaluator: Evaluator) {
@@ -81,6 +82,7 @@ private struct SourceFeatures {
     frames.append(
       FeatureIndex.Frame(
         frame: summary.frame, ionicStep: summary.ionicStep, atoms: configuration.count, group: group, block: block))
+    shortest.merge(try configuration.shortestDistances(within: FeatureIndex.shortDistance), uniquingKeysWith: min)
     for projections in try evaluator.projections(of: configuration, workspace: workspace) {
       environments[projections.element] += projections.values.storage
       for atom in projections.atoms { sites[projections.element] += [position, Int32(atom)] }
@@ -125,7 +127,8 @@ private struct SourceFeatures {
         FeatureIndex.sitesPart(element.symbol), NumPyArray(shape: [rows, 2], values: sites[index]).encoded)
     }
     draft.add(
-      "index.json", try CanonicalJSON.encode(FeatureIndex(frames: frames, environments: held, basis: Digest(of: basis))))
+      "index.json", try CanonicalJSON.encode(FeatureIndex(
+          frames: frames, environments: held, basis: Digest(of: basis), shortestDistances: shortest)))
     draft.add("basis.json", basis)
     draft.add("factors.npz", StoredZip.encode(factors.finish().encoded()))
     return draft

@@ -24,6 +24,8 @@ struct GradedCandidate: Sendable {
   let place: (x: Double, y: Double)
   /// Environments of the most novel atoms, by metric.
   let worst: [SelectionCandidate.Rows]
+  /// In words, where atoms come impossibly close; nil for a sound geometry.
+  let broken: String?
 
   var score: Double { scores[atom] }
   var globalGrade: Double { globalGrades.max() ?? 0 }
@@ -164,7 +166,18 @@ struct CandidatePool: Sendable {
     return GradedCandidate(
       source: source, frame: frame, configuration: structure, globalGrades: global, localGrades: local,
       scores: scores, deviations: deviations, atom: worst, cluster: clusters[worst],
-      place: place(of: worst, projections), worst: worstRows(scores, projections, clusters))
+      place: place(of: worst, projections), worst: worstRows(scores, projections, clusters),
+      broken: try brokenPair(structure))
+  }
+
+  /// The pair of elements that comes closer than the training data by more than the user allows.
+  private func brokenPair(_ structure: Configuration) throws -> String? {
+    let found = try structure.shortestDistances(within: FeatureIndex.shortDistance)
+    for (pair, distance) in found.sorted(by: { $0.key < $1.key }) {
+      guard let known = references.shortestDistances[pair], distance < options.closest * known else { continue }
+      return "\(pair) atoms \(rounded(distance)) Å apart, in the training data never below \(rounded(known)) Å"
+    }
+    return nil
   }
 
   private func score(

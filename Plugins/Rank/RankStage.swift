@@ -66,6 +66,16 @@ enum RankScore: String, CaseIterable {
   case ensemble
   case densityRatio = "density-ratio"
 
+  /// Above this a structure counts as new. Grades have a natural bound; density ratios of held-out
+  /// structures of a known kind scatter around 1.
+  var novelty: Double {
+    switch self {
+    case .localDOptimality, .dOptimality: 1
+    case .densityRatio: 1.5
+    case .ensemble: 0
+    }
+  }
+
   var explanation: String {
     switch self {
     case .localDOptimality:
@@ -87,14 +97,14 @@ struct RankOptions: Sendable {
   let top: Int
   let worstAtoms: Int
   let smallestGrade: Double
-  let largestGrade: Double
+  let closest: Double
   let smallestGainShare: Double
 
   init(_ parameters: inout ParameterDecoder) throws(ParameterError) {
     score = RankScore(
       rawValue: try parameters.choice(
-        "score", of: RankScore.allCases.map(\.rawValue), default: RankScore.localDOptimality.rawValue,
-        "What orders the list."))!
+        "score", of: RankScore.allCases.map(\.rawValue), default: RankScore.densityRatio.rawValue,
+        "What orders the list; the other measures stand beside it."))!
     rule = LocalGradeRule(
       rawValue: try parameters.choice(
         "localRule", of: LocalGradeRule.allCases.map(\.rawValue), default: LocalGradeRule.minimum.rawValue,
@@ -106,9 +116,10 @@ struct RankOptions: Sendable {
       "Atoms of a structure, the most novel ones, whose environments decide how diverse the list is.")
     smallestGrade = try parameters.number(
       "minGrade", default: 0, in: .notNegative, "Leave out structures with a smaller grade: they are known.")
-    largestGrade = try parameters.number(
-      "maxGrade", default: 1e9, in: .positive,
-      "List structures with a larger grade apart: their geometry is probably broken.")
+    closest = try parameters.number(
+      "closest", default: 0.75, in: .between(0, 1),
+      "List structures apart, as probably broken, in which atoms come closer than this share of what the training data hold."
+    )
     smallestGainShare = try parameters.number(
       "minGainShare", default: 0.05, in: .between(0, 1),
       "Skip structures of whose gain the ones above have left a smaller share: near-duplicates.")

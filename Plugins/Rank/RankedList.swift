@@ -21,24 +21,22 @@ struct RankedList {
     selection.top = options.top
     selection.smallestGainShare = options.smallestGainShare
     selection.lowGrade = options.smallestGrade > 0 ? options.smallestGrade : nil
-    selection.highGrade = options.largestGrade
     let list = try Novelty.Selection(
-      graded.map {
+      graded.filter { $0.broken == nil }.map {
         // The grade that the window looks at is finite also outside the span.
         SelectionCandidate(identifier: $0.identifier, score: $0.score, grade: $0.score, rows: $0.worst)
       }, metrics: references.metrics, options: selection, threads: context.threads)
     let byIdentifier = Dictionary(uniqueKeysWithValues: graded.map { ($0.identifier, $0) })
     ranking = Ranking(score: options.score.rawValue, explanation: options.score.explanation, candidates: graded.count)
-    ranking.extrapolating = graded.count { $0.score > 1 }
+    ranking.extrapolating = graded.count { $0.broken == nil && $0.score > options.score.novelty }
+    ranking.broken = graded.filter { $0.broken != nil }.map { Self.entry($0, 0, 0, references, options) }
     for (index, pick) in list.picks.enumerated() {
       ranks[pick.identifier] = index + 1
       ranking.entries.append(Self.entry(byIdentifier[pick.identifier]!, index + 1, pick.gain, references, options))
     }
     for omission in list.omissions {
       let candidate = byIdentifier[omission.identifier]!
-      if case .brokenGeometry = omission.reason {
-        ranking.broken.append(Self.entry(candidate, 0, 0, references, options))
-      } else if let reason = Self.words(omission.reason, ranks) {
+      if let reason = Self.words(omission.reason, ranks) {
         ranking.skipped.append(
           Ranking.Skipped(source: candidate.source.digest, frame: candidate.frame, reason: reason))
       }
@@ -53,12 +51,12 @@ struct RankedList {
     let local = candidate.localGrades[candidate.atom]
     let global = candidate.globalGrades[candidate.atom]
     let grade = { (value: Double) in value.isFinite ? rounded(value) : "outside the span" }
-    let verdict = candidate.score > 1 || options.score == .ensemble ? "" : "known: "
+    let verdict = candidate.broken.map { "\($0); " } ?? (candidate.score > options.score.novelty ? "" : "known: ")
     return Ranking.Entry(
       rank: rank, source: candidate.source.digest, frame: candidate.frame, formula: candidate.configuration.formula,
       atoms: candidate.configuration.count, score: candidate.score, gain: gain, globalGrade: candidate.globalGrade,
       localGrade: candidate.localGrade, ensembleForceDeviation: candidate.deviation, nearestCluster: cluster,
-      atom: candidate.atom + 1, element: element, atomsAboveOne: candidate.scores.count { $0 > 1 },
+      atom: candidate.atom + 1, element: element, newAtoms: candidate.scores.count { $0 > options.score.novelty },
       reason: verdict
         + "atom \(candidate.atom + 1) (\(element)), local grade \(grade(local)), global \(grade(global)), nearest cluster \(cluster)"
     )
@@ -99,7 +97,7 @@ struct RankedList {
   func map(_ environments: EnvironmentRows) throws -> [ConfigurationMap] {
     try references.elements.map { element in
       let reference = references.of(element)!
-      let rows = environments.rows(of: element)
+      let rows = try environments.rows(of: element)
       let stride = max(1, rows.count / 2000)
       let sampled = Swift.stride(from: 0, to: rows.count, by: stride).map { $0 }
       let points = reference.clustering.coordinates.apply(try rows.selecting(sampled).matrix())
@@ -122,7 +120,7 @@ struct RankedList {
 }
 
 /// Three significant digits.
-private func rounded(_ value: Double) -> String {
+func rounded(_ value: Double) -> String {
   guard value.isFinite, value != 0 else { return "\(value)" }
   var scale = 1.0
   while abs(value) * scale < 100 && scale < 1e12 { scale *= 10 }

@@ -20,6 +20,8 @@ struct References: Sendable {
   }
 
   let elements: [String]
+  /// How near atoms of each pair of elements come in the training data, Å.
+  let shortestDistances: [String: Double]
   private let byElement: [String: OfElement]
 
   init(
@@ -30,7 +32,7 @@ struct References: Sendable {
     for element in environments.elements {
       try context.checkCancellation()
       context.progress(0, "active sets of \(element)")
-      let rows = environments.rows(of: element)
+      let rows = try environments.rows(of: element)
       let clustering = try ClusteringFile.decode(context.bytes(clusterings, ClusteringFile.name(element)))
       var key = DigestBuilder()
       key.add("active sets 1 \(element)")
@@ -59,6 +61,7 @@ struct References: Sendable {
       metrics += leverages.count
     }
     elements = environments.elements
+    shortestDistances = environments.shortestDistances
     self.byElement = byElement
   }
 

@@ -41,7 +41,7 @@ public struct ReclusterStage: FoldStage {
       options.coordinates = .whitened(components)
       options.seed = UInt64(seed)
       let clustering = try Clustering(
-        environments.rows(of: element), division: try division(element, environments), options: options,
+        try environments.rows(of: element), division: try division(element, environments), options: options,
         threads: context.threads)
       draft.add(ClusteringFile.name(element), try ClusteringFile.encode(clustering))
       for note in clustering.notes {

@@ -41,15 +41,22 @@ public struct FeatureIndex: Sendable, Codable, Equatable {
   public var environments: [Environments]
   /// Of the encoded basis specification: equal for features that may be mixed.
   public var basis: Digest
+  /// How near atoms of each pair of elements ("Al-Ti") come in these frames, Å.
+  public var shortestDistances: [String: Double]
 
-  public init(frames: [Frame], environments: [Environments], basis: Digest) {
+  public init(
+    frames: [Frame], environments: [Environments], basis: Digest, shortestDistances: [String: Double]
+  ) {
     self.frames = frames
     self.environments = environments
     self.basis = basis
+    self.shortestDistances = shortestDistances
   }
 
   public static func environmentsPart(_ element: String) -> String { "environments-\(element).npy" }
   public static func sitesPart(_ element: String) -> String { "sites-\(element).npy" }
   /// Blocks that a file of independent frames is divided into.
   public static let blocks = 10
+  /// Distances beyond this are not short, Å.
+  public static let shortDistance = 4.0
 }

@@ -8,10 +8,10 @@ public struct Ranking: Sendable, Codable, Equatable {
   public var explanation: String
   /// Structures looked at.
   public var candidates: Int
-  /// Structures with a grade above 1: outside what the active sets span.
+  /// Structures whose score says that they are new.
   public var extrapolating: Int
   public var entries: [Entry]
-  /// Grade above the window: probably broken geometries; not in the list.
+  /// Atoms impossibly close: probably broken geometries; not in the list.
   public var broken: [Entry]
   /// Left out, with the reason.
   public var skipped: [Skipped]
@@ -50,15 +50,15 @@ public struct Ranking: Sendable, Codable, Equatable {
     /// The responsible atom, from 1, and its element.
     public var atom: Int
     public var element: String
-    /// Atoms of the structure with a score above 1.
-    public var atomsAboveOne: Int
+    /// Atoms of the structure whose score says that they are new.
+    public var newAtoms: Int
     /// In words: why it is here.
     public var reason: String
 
     public init(
       rank: Int, source: Digest, frame: Int, formula: String, atoms: Int, score: Double, gain: Double,
       globalGrade: Double, localGrade: Double, ensembleForceDeviation: Double, nearestCluster: String, atom: Int,
-      element: String, atomsAboveOne: Int, reason: String
+      element: String, newAtoms: Int, reason: String
     ) {
       self.rank = rank
       self.source = source
@@ -73,7 +73,7 @@ public struct Ranking: Sendable, Codable, Equatable {
       self.nearestCluster = nearestCluster
       self.atom = atom
       self.element = element
-      self.atomsAboveOne = atomsAboveOne
+      self.newAtoms = newAtoms
       self.reason = reason
     }
   }

@@ -51,14 +51,21 @@ struct Inbox {
       tar.add("bulk-\(name)/OUTCAR", run.outcar())
     }
     tar.finish()
-    try output.write("tungsten/bulk-pressed.tar", tar.bytes)
+    try output.write("tungsten/bulk/pressed.tar", tar.bytes)
   }
 
   private func xml(_ name: String, _ run: VASPRun) throws {
-    try output.write("tungsten/\(name)/vasprun.xml", run.vasprun())
+    try output.write("\(folder(name))/vasprun.xml", run.vasprun())
   }
 
   private func outcar(_ name: String, _ run: VASPRun) throws {
-    try output.write("tungsten/\(name)/OUTCAR", run.outcar())
+    try output.write("\(folder(name))/OUTCAR", run.outcar())
+  }
+
+  /// "bulk-300K" lies in "bulk/300K": the outer folder is the group that the pipeline reports by.
+  private func folder(_ name: String) -> String {
+    if name.hasPrefix("divacancy") { return "tungsten/vacancy/\(name)" }
+    let kind = name.prefix { $0 != "-" }
+    return "tungsten/\(kind)/\(name.dropFirst(kind.count + 1))"
   }
 }

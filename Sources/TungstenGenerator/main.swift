@@ -9,7 +9,7 @@ let usage = """
   All labels are Finnis-Sinclair's, not DFT.
 
     --seed N     another seed gives other runs (default 1984)
-    --one-more   write only one further run, DIR/tungsten/interstitial-900K/OUTCAR
+    --one-more   write only one further run, DIR/tungsten/interstitial/900K/OUTCAR
     --big MB     write only DIR/big/vasprun.xml and DIR/big/OUTCAR of about MB megabytes each
 
   """

@@ -42,7 +42,7 @@ import TungstenReference
   @Test func copiesAreCopies() throws {
     let frames = try candidates("known-bulk-300K-copies.xyz")
     let text = try String(
-      contentsOf: inbox.appendingPathComponent("tungsten/bulk-300K/vasprun.xml"), encoding: .utf8)
+      contentsOf: inbox.appendingPathComponent("tungsten/bulk/300K/vasprun.xml"), encoding: .utf8)
     let lines = text.split(separator: "\n")
     let blocks = lines.indices.filter { lines[$0] == "   <varray name=\"positions\" >" }
     #expect(frames.count == 4 && blocks.count == 12)
