@@ -66,6 +66,15 @@ enum RankScore: String, CaseIterable {
   case ensemble
   case densityRatio = "density-ratio"
 
+  var words: String {
+    switch self {
+    case .localDOptimality: "local grade"
+    case .dOptimality: "global grade"
+    case .ensemble: "force deviation"
+    case .densityRatio: "density ratio"
+    }
+  }
+
   /// Above this a structure counts as new. Grades have a natural bound; density ratios of held-out
   /// structures of a known kind scatter around 1.
   var novelty: Double {

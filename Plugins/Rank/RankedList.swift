@@ -51,13 +51,13 @@ struct RankedList {
     let local = candidate.localGrades[candidate.atom]
     let global = candidate.globalGrades[candidate.atom]
     let grade = { (value: Double) in value.isFinite ? rounded(value) : "outside the span" }
-    let verdict = candidate.broken.map { "\($0); " } ?? (candidate.score > options.score.novelty ? "" : "known: ")
+    let verdict = candidate.broken.map { "\($0); " } ?? (candidate.score > options.score.novelty ? "" : "close to what is known: ")
     return Ranking.Entry(
       rank: rank, source: candidate.source.digest, frame: candidate.frame, formula: candidate.configuration.formula,
       atoms: candidate.configuration.count, score: candidate.score, gain: gain, globalGrade: candidate.globalGrade,
       localGrade: candidate.localGrade, ensembleForceDeviation: candidate.deviation, nearestCluster: cluster,
       atom: candidate.atom + 1, element: element, newAtoms: candidate.scores.count { $0 > options.score.novelty },
-      reason: verdict
+      reason: verdict + "\(options.score.words) \(rounded(candidate.score)) at "
         + "atom \(candidate.atom + 1) (\(element)), local grade \(grade(local)), global \(grade(global)), nearest cluster \(cluster)"
     )
   }

@@ -40,23 +40,41 @@ public struct StoreActions: ActionStore {
     try fileSystem.removeFile(path)
   }
 
-  public func memo(_ key: Digest) throws -> [UInt8]? {
-    guard let stored = try store.action(key), stored.stage == Self.memoStage, let output = stored.outputs.first
-    else { return nil }
-    return try store.get(output.digest)
-  }
+  // A memo is a cache of something that can be computed again, and there are many of them: one file
+  // each, with the digest of its content at the end and without waiting for the disk. What a power cut
+  // tears does not match its digest and counts as absent.
+
+  public func memo(_ key: Digest) throws -> [UInt8]? { try sealed(memoPath(key)) }
 
   public func keep(_ bytes: [UInt8], for key: Digest) throws {
-    let digest = try store.put(bytes)
-    try store.remember(
-      StoredAction(key: key, stage: Self.memoStage, outputs: [.init(name: "value", digest: digest)]))
+    let path = memoPath(key)
+    try fileSystem.createFolders(Path.parent(path))
+    let temporary = fileSystem.temporaryName(beside: path)
+    do {
+      let file = try fileSystem.open(temporary, .create)
+      try file.write(bytes)
+      try file.write(Array(Digest(of: bytes).description.utf8))
+      try fileSystem.rename(temporary, to: path)
+    } catch {
+      fileSystem.removeFileIfPossible(temporary)
+      throw error
+    }
   }
 
-  public func note(_ name: String) throws -> [UInt8]? {
-    guard let bytes = try fileSystem.readFileIfPresent(notePath(name)), bytes.count > 64 else { return nil }
-    let content = Array(bytes.dropLast(64))
-    return Digest(of: content).description.utf8.elementsEqual(bytes.suffix(64)) ? content : nil
+  private func memoPath(_ key: Digest) -> String {
+    let name = key.description
+    return Path.join(Path.join(Path.join(store.folder, "memos"), String(name.prefix(2))), name)
   }
+
+  /// The content of a file that ends with its own digest; nil where it is absent or damaged.
+  private func sealed(_ path: String) throws -> [UInt8]? {
+    guard var bytes = try fileSystem.readFileIfPresent(path), bytes.count >= 64 else { return nil }
+    let digest = Array(bytes.suffix(64))
+    bytes.removeLast(64)
+    return Digest(of: bytes).description.utf8.elementsEqual(digest) ? bytes : nil
+  }
+
+  public func note(_ name: String) throws -> [UInt8]? { try sealed(notePath(name)) }
 
   public func setNote(_ name: String, _ bytes: [UInt8]) throws {
     try fileSystem.createFolders(Path.parent(notePath(name)))
@@ -66,5 +84,4 @@ public struct StoreActions: ActionStore {
   private func notePath(_ name: String) -> String { Path.join(Path.join(store.folder, "notes"), name) }
 
   private static let actionStage = "action"
-  private static let memoStage = "memo"
 }
