@@ -95,7 +95,7 @@ for count in counts.isEmpty ? [100, 500, 1000] : counts {
   print("  .yaml of \(yaml.count / 1024) kB, .yace of \(yace.count / 1024) kB")
   try time("read .yaml, whole file", atoms: 1, repetitions: 3) { _ = try Potential(yaml: yaml) }
   try time("read .yace, whole file", atoms: 1, repetitions: 3) { _ = try Potential(yace: yace) }
-  try time("write .yace, whole file", atoms: 1, repetitions: 3) { _ = potential.yace }
+  time("write .yace, whole file", atoms: 1, repetitions: 3) { _ = potential.yace }
   for cells in [1, 2, 3, 5] {
     let c = tungsten(cells: cells, amplitude: 0.05)
     try time("design rows, \(c.count) atoms", atoms: c.count, repetitions: 3) {

@@ -33,9 +33,9 @@ public enum NeighborListError: Error, Equatable, Sendable, CustomStringConvertib
 public struct NeighborList: Sendable {
   /// Forty bytes: lists of large cells are long.
   public struct Neighbor: Sendable, Equatable {
-    private let x: Double
-    private let y: Double
-    private let z: Double
+    @usableFromInline let x: Double
+    @usableFromInline let y: Double
+    @usableFromInline let z: Double
     private let imageX: Int32
     private let imageY: Int32
     private let imageZ: Int32
@@ -50,7 +50,7 @@ public struct NeighborList: Sendable {
 
     /// Position of the neighbour's image minus position of the central atom, Å. The reverse pair
     /// holds exactly the negative.
-    public var displacement: Vector3 { Vector3(x, y, z) }
+    @inlinable public var displacement: Vector3 { Vector3(x, y, z) }
 
     /// Lattice translations added to the neighbour's position as given (atoms outside the cell are
     /// not wrapped); zero along directions that do not repeat.
@@ -65,7 +65,7 @@ public struct NeighborList: Sendable {
     }
 
     /// Å.
-    public var distance: Double { length(displacement) }
+    @inlinable public var distance: Double { (x * x + y * y + z * z).squareRoot() }
   }
 
   /// Å; a pair is listed when its distance is strictly less.

@@ -164,13 +164,19 @@ struct AtomBins {
         guard let (bx, ix) = box(home.x + dx, direction: 0) else { continue }
         for dy in -reach.y...reach.y {
           guard let (by, iy) = box(home.y + dy, direction: 1) else { continue }
-          for dz in -reach.z...reach.z {
-            guard let (bz, iz) = box(home.z + dz, direction: 2) else { continue }
-            let bin = (bx * Int(counts.y) + by) * Int(counts.z) + bz
-            let range = starts[bin]..<starts[bin + 1]
-            if range.isEmpty { continue }
+          let row = (bx * Int(counts.y) + by) * Int(counts.z)
+          var z = home.z - reach.z
+          while z <= home.z + reach.z {
+            guard let (bz, iz) = box(z, direction: 2) else {
+              z += 1
+              continue
+            }
+            // Boxes of one image that follow each other along z are one range of atoms.
+            let run = min(Int(home.z + reach.z - z), Int(counts.z) - 1 - bz)
+            let range = starts[row + bz]..<starts[row + bz + run + 1]
             append(atom, range, SIMD3(ix, iy, iz), cutoff, &found)
             if found.count > limit { throw .tooManyNeighbors(atom: atom, limit: limit) }
+            z += Int32(run + 1)
           }
         }
       }

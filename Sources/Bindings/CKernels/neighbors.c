@@ -81,7 +81,9 @@ INLINE void contract(int group, const struct sluice_ace_channel *ch, const struc
     if (ch->lmax >= 0) azimuthal(ch->lmax, &x, &y, cosines, sines);
     for (int m = 0; m <= ch->lmax; m++) {
       legendre(h, ch->lmax, m, &z, f, df);
-      struct azimuth c = {{{0}}}, d = {{{0}}};
+      struct azimuth c, d;
+      for (int k = 0; k < group; k++)
+        c.p[k] = c.pz[k] = c.pr[k] = d.p[k] = d.pz[k] = d.pr[k] = (v8){0};
       for (int l = m; l <= ch->lmax; l++) {
         int count = ch->counts[l];
         const double *rows = g + (long)ch->rows[l] * nb->stride, *drows = dg + (long)ch->rows[l] * nb->stride;
