@@ -148,7 +148,7 @@ struct BondKernel: Sendable {
     let fades = bond.innerCutoffKind == .distance
     var radial = sluice_ace_radial(
       kind: bond.radial.code, count: Int32(bond.functionCount), cutoff: bond.cutoff,
-      lambda: bond.radialParameters.first ?? bond.radial.lambda, shell: bond.shell,
+      lambda: bond.radial.lambda, shell: bond.radial.shell,
       inner_cutoff: fades ? bond.innerCutoff : 0, inner_width: bond.innerCutoffWidth,
       constants: constants.pointer)
     let stride = Int32(padded)

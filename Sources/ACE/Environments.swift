@@ -76,6 +76,8 @@ struct BlockEnvironment {
   let segments: [NeighborSegment]
   /// Index into the neighbour list of each entry, -1 for padding.
   let sources: [Int32]
+  /// Atom of each entry, -1 for padding.
+  let atoms: [Int32]
   let x: UnsafeMutablePointer<Double>
   let y: UnsafeMutablePointer<Double>
   let z: UnsafeMutablePointer<Double>
@@ -126,6 +128,7 @@ struct BlockEnvironment {
     nodes = workspace.nodes.reserve(8 * program.components)
     self.segments = segments
     self.sources = sources
+    self.atoms = sources.map { $0 < 0 ? -1 : list.neighbors[Int($0)].index }
     try fill(list, block)
     for segment in segments {
       program.bonds[segment.neighborElement].evaluate(

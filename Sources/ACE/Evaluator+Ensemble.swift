@@ -47,12 +47,7 @@ extension Evaluator {
       sluice_ace_member_adjoints(
         program.terms.pointer, program.termStarts.pointer, Int32(program.functionCount),
         environment.nodes, Int32(program.leafComponents), own, Int32(members), adjoints)
-      for m in 0..<members {
-        addForces(
-          program, environment, block, atoms, workspace, adjoints, stride: 8 * members,
-          offset: 8 * m,
-          &totals[m])
-      }
+      addForces(program, environment, block, workspace, adjoints, &totals)
     }
     return EnsembleEvaluation(
       energies: (0..<members).map { atomEnergies.row($0).reduce(0, +) },

@@ -21,36 +21,34 @@ extension Evaluator {
     }
     let atoms = try AtomBlocks(configuration, basis: basis)
     var grades = [Double](repeating: .infinity, count: configuration.count)
-    var pending: (element: Int, atoms: [Int], rows: [Double]) = (-1, [], [])
-    func flush() {
-      guard !pending.atoms.isEmpty, let inverse = inverses[pending.element] else { return }
-      let rows = Matrix(rows: pending.atoms.count, columns: inverse.rows, storage: pending.rows)
-      let weights = rows.times(inverse)
-      for (row, atom) in pending.atoms.enumerated() {
-        var largest = 0.0
-        for value in weights.storage[row * weights.columns..<(row + 1) * weights.columns] {
-          // A comparison that also keeps a NaN.
-          if !(abs(value) <= largest) { largest = abs(value) }
+    for element in basis.elements.indices {
+      guard let inverse = inverses[element] else { continue }
+      let blocks = atoms.blocks.filter { $0.element == element }
+      for start in stride(from: 0, to: blocks.count, by: 32) {
+        let batch = blocks[start..<min(start + 32, blocks.count)]
+        let members = batch.flatMap(\.atoms)
+        var rows = [Double](repeating: 0, count: members.count * inverse.rows)
+        for (k, block) in batch.enumerated() { try fill(&rows, at: 8 * k, block, atoms, workspace) }
+        let weights = Matrix(rows: members.count, columns: inverse.rows, storage: rows).times(
+          inverse)
+        for (row, atom) in members.enumerated() {
+          grades[atom] = Self.largest(
+            weights.storage[row * inverse.rows..<(row + 1) * inverse.rows])
         }
-        grades[atom] = largest
       }
     }
-    for block in atoms.blocks where inverses[block.element] != nil {
-      if pending.element != block.element || pending.atoms.count >= 256 {
-        flush()
-        pending = (block.element, [], [])
-      }
-      let program = programs[block.element]
-      let environment = try BlockEnvironment(
-        block, of: atoms, program: program, workspace: workspace)
-      program.multiply(environment.nodes, gradients: false)
-      let values = self.values(program, environment, workspace)
-      for lane in block.atoms.indices {
-        for f in 0..<program.functionCount { pending.rows.append(values[8 * f + lane]) }
-      }
-      pending.atoms += block.atoms
-    }
-    flush()
     return grades
+  }
+
+  /// The largest magnitude; NaN where any value is.
+  private static func largest(_ values: ArraySlice<Double>) -> Double {
+    values.withUnsafeBufferPointer {
+      var largest = 0.0
+      for value in $0 where !(abs(value) <= largest) {
+        if value.isNaN { return .nan }
+        largest = abs(value)
+      }
+      return largest
+    }
   }
 }

@@ -17,7 +17,7 @@ extension Evaluator {
   ) throws(ACEError) -> Evaluation {
     let atoms = try AtomBlocks(configuration, basis: basis)
     var energies = [Double](repeating: 0, count: configuration.count)
-    var totals = PairTotals(atoms: configuration.count)
+    var totals = [PairTotals(atoms: configuration.count)]
     for block in atoms.blocks {
       let program = programs[block.element]
       let environment = try BlockEnvironment(
@@ -38,7 +38,7 @@ extension Evaluator {
         if environment.hasCore(program) {
           let core = ShortRange(
             atom, lane, environment, program, atoms, embedding, basis, block.element)
-          core.add(ace: energy, environment, atoms, atom, &totals)
+          core.add(ace: energy, environment, atoms, atom, &totals[0])
           energy = core.weight * energy + core.energy
           slope = slope.map { core.weight * $0 }
         }
@@ -53,38 +53,39 @@ extension Evaluator {
         program.ops.pointer, Int32(program.forwardOps), &tables, program.functions.pointer,
         Int32(program.functionCount), environment.nodes, Int32(program.forwardComponents),
         coefficients, Int32(embedding.densityCount), padded, adjoints)
-      addForces(
-        program, environment, block, atoms, workspace, adjoints, stride: 8, offset: 0, &totals)
+      addForces(program, environment, block, workspace, adjoints, &totals)
     }
-    return totals.evaluation(energies, configuration)
+    return totals[0].evaluation(energies, configuration)
   }
 
-  /// Contracts adjoints of one-particle sums, adjoints[stride * component + offset + lane], with their
-  /// gradients.
+  /// Contracts adjoints of one-particle sums with their gradients. `adjoints`: shape
+  /// [components][members][8]; one entry of `totals` per member.
   func addForces(
     _ program: ElementProgram, _ environment: BlockEnvironment, _ block: AtomBlocks.Block,
-    _ atoms: AtomBlocks, _ workspace: Workspace, _ adjoints: UnsafePointer<Double>, stride: Int,
-    offset: Int, _ totals: inout PairTotals
+    _ workspace: Workspace, _ adjoints: UnsafePointer<Double>, _ totals: inout [PairTotals]
   ) {
     var harmonics = sluice_ace_harmonics.standard
+    let members = totals.count
     let largest = environment.segments.map(\.padded).max() ?? 0
-    let pairs = workspace.pairs.reserve(3 * largest + program.largestChannel)
-    let weights = pairs + 3 * largest
+    let pairs = workspace.pairs.reserve((3 * largest + program.largestChannel) * members)
+    let weights = pairs + 3 * largest * members
     for segment in environment.segments {
       let place = program.places[segment.neighborElement]
       for k in 0..<place.count {
-        weights[k] = adjoints[stride * Int(place.pointer[k]) + offset + segment.lane]
+        let source = adjoints + 8 * members * Int(place.pointer[k]) + segment.lane
+        for m in 0..<members { weights[k * members + m] = source[8 * m] }
       }
       var neighbors = environment.neighbors(segment)
-      let (fx, fy, fz) = (pairs, pairs + largest, pairs + 2 * largest)
       sluice_ace_contract(
-        program.channels.pointer + segment.neighborElement, &harmonics, &neighbors, weights, fx, fy,
-        fz)
-      for k in 0..<segment.count {
-        let neighbor = atoms.list.neighbors[Int(environment.sources[segment.start + k])]
-        totals.add(
-          Vector3(fx[k], fy[k], fz[k]), centre: block.atoms[segment.lane],
-          neighbor: Int(neighbor.index), displacement: neighbor.displacement)
+        program.channels.pointer + segment.neighborElement, &harmonics, &neighbors, Int32(members),
+        weights, pairs)
+      environment.atoms.withUnsafeBufferPointer { atoms in
+        for m in 0..<members {
+          totals[m].add(
+            &neighbors, distance: environment.distance + segment.start, count: segment.count,
+            atoms: atoms.baseAddress! + segment.start, centre: block.atoms[segment.lane],
+            gradients: pairs + 3 * m * segment.padded)
+        }
       }
     }
   }
@@ -104,6 +105,26 @@ struct PairTotals {
     strain.x += displacement.x * gradient
     strain.y += displacement.y * gradient
     strain.z += displacement.z * gradient
+  }
+
+  /// Adds the gradients that the kernel found for one atom's neighbours of one element.
+  mutating func add(
+    _ neighbors: inout sluice_ace_neighbors, distance: UnsafePointer<Double>, count: Int,
+    atoms: UnsafePointer<Int32>, centre: Int, gradients: UnsafePointer<Double>
+  ) {
+    var sums = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    forces.withUnsafeMutableBytes { forces in
+      withUnsafeMutableBytes(of: &sums) { sums in
+        // A Vector3 takes the room of four doubles.
+        sluice_ace_scatter(
+          &neighbors, distance, Int32(count), atoms, Int32(centre), gradients,
+          forces.assumingMemoryBound(to: Double.self).baseAddress!,
+          sums.assumingMemoryBound(to: Double.self).baseAddress!)
+      }
+    }
+    strain.x += Vector3(sums.0, sums.1, sums.2)
+    strain.y += Vector3(sums.3, sums.4, sums.5)
+    strain.z += Vector3(sums.6, sums.7, sums.8)
   }
 
   func evaluation(_ energies: [Double], _ configuration: Configuration) -> Evaluation {

@@ -65,26 +65,40 @@ public struct Evaluator: Sendable {
     of configuration: Configuration, workspace: Workspace = Workspace()
   ) throws(ACEError) -> [Projections] {
     let atoms = try AtomBlocks(configuration, basis: basis)
-    var storage = [[Double]](repeating: [], count: basis.elements.count)
     var members = [[Int]](repeating: [], count: basis.elements.count)
+    for block in atoms.blocks { members[block.element] += block.atoms }
+    var storage = basis.elements.indices.map {
+      [Double](repeating: 0, count: members[$0].count * basis.functions[$0].count)
+    }
+    var done = [Int](repeating: 0, count: basis.elements.count)
     for block in atoms.blocks {
-      let program = programs[block.element]
-      let environment = try BlockEnvironment(
-        block, of: atoms, program: program, workspace: workspace)
-      program.multiply(environment.nodes, gradients: false)
-      let values = self.values(program, environment, workspace)
-      for lane in block.atoms.indices {
-        for f in 0..<program.functionCount {
-          storage[block.element].append(values[8 * f + lane])
-        }
-      }
-      members[block.element] += block.atoms
+      try fill(
+        &storage[block.element], at: done[block.element], block, atoms, workspace)
+      done[block.element] += block.atoms.count
     }
     return basis.elements.indices.filter { !members[$0].isEmpty }.map {
       Projections(
         element: $0, atoms: members[$0],
         values: Matrix(
           rows: members[$0].count, columns: basis.functions[$0].count, storage: storage[$0]))
+    }
+  }
+
+  /// Writes the projections of a block's atoms as rows, from row `first` on.
+  func fill(
+    _ rows: inout [Double], at first: Int, _ block: AtomBlocks.Block, _ atoms: AtomBlocks,
+    _ workspace: Workspace
+  ) throws(ACEError) {
+    let program = programs[block.element]
+    let count = program.functionCount
+    precondition(rows.count >= (first + block.atoms.count) * count, "room for the block")
+    let environment = try BlockEnvironment(block, of: atoms, program: program, workspace: workspace)
+    program.multiply(environment.nodes, gradients: false)
+    let values = self.values(program, environment, workspace)
+    rows.withUnsafeMutableBufferPointer {
+      guard let base = $0.baseAddress else { return }
+      sluice_ace_rows(
+        values, Int32(count), Int32(block.atoms.count), base + first * count, Int64(count))
     }
   }
 

@@ -92,13 +92,13 @@ public enum InnerCutoffKind: String, Sendable, Hashable {
 
 /// What holds for an ordered pair of elements: radial functions, their mixing, short range.
 public struct Bond: Sendable, Equatable {
-  public var radial: RadialKind
+  public internal(set) var radial: RadialKind
   /// As the file gave them; only the first is used, and not by every family.
-  public var radialParameters: [Double]
+  public internal(set) var radialParameters: [Double]
   /// Å.
   public var cutoff: Double
   /// Width before the cutoff as files call it `dcut`, Å.
-  public var shell: Double
+  public package(set) var shell: Double
   /// Number of g_k: the largest n at rank 1.
   public var functionCount: Int
   /// Largest n and l above rank 1.

@@ -11,6 +11,8 @@ public enum NeighborListError: Error, Equatable, Sendable, CustomStringConvertib
   case cellTooThin(images: Double)
   /// Atoms so close together that no material can be meant.
   case tooManyNeighbors(atom: Int, limit: Int)
+  /// More pairs in all than memory should be spent on.
+  case tooManyPairs(limit: Int)
 
   public var description: String {
     switch self {
@@ -20,6 +22,7 @@ public enum NeighborListError: Error, Equatable, Sendable, CustomStringConvertib
     case .cellTooThin(let images): "the cell is too thin: \(images) images lie within the cutoff"
     case .tooManyNeighbors(let atom, let limit):
       "atom \(atom) has more than \(limit) neighbours within the cutoff"
+    case .tooManyPairs(let limit): "more than \(limit) pairs lie within the cutoff"
     }
   }
 }
@@ -28,24 +31,41 @@ public enum NeighborListError: Error, Equatable, Sendable, CustomStringConvertib
 /// excluded. Both directions of a pair are listed. Order: central atom, then neighbour index, then
 /// image, so that sums over it never depend on how it was found.
 public struct NeighborList: Sendable {
+  /// Forty bytes: lists of large cells are long.
   public struct Neighbor: Sendable, Equatable {
-    /// Position of the neighbour's image minus position of the central atom, Å. The reverse pair
-    /// holds exactly the negative.
-    public let displacement: Vector3
-    /// Lattice translations added to the neighbour's position as given (atoms outside the cell are
-    /// not wrapped); zero along directions that do not repeat.
-    public let image: SIMD3<Int32>
+    @usableFromInline let x: Double
+    @usableFromInline let y: Double
+    @usableFromInline let z: Double
+    private let imageX: Int32
+    private let imageY: Int32
+    private let imageZ: Int32
     /// Index of the neighbour in the configuration.
     public let index: Int32
 
     package init(displacement: Vector3, image: SIMD3<Int32>, index: Int32) {
-      self.displacement = displacement
-      self.image = image
+      (x, y, z) = (displacement.x, displacement.y, displacement.z)
+      (imageX, imageY, imageZ) = (image.x, image.y, image.z)
       self.index = index
     }
 
+    /// Position of the neighbour's image minus position of the central atom, Å. The reverse pair
+    /// holds exactly the negative.
+    @inlinable public var displacement: Vector3 { Vector3(x, y, z) }
+
+    /// Lattice translations added to the neighbour's position as given (atoms outside the cell are
+    /// not wrapped); zero along directions that do not repeat.
+    public var image: SIMD3<Int32> { SIMD3(imageX, imageY, imageZ) }
+
+    /// Order within an atom's list: by index, then image.
+    static func precedes(_ a: Neighbor, _ b: Neighbor) -> Bool {
+      if a.index != b.index { return a.index < b.index }
+      if a.imageX != b.imageX { return a.imageX < b.imageX }
+      if a.imageY != b.imageY { return a.imageY < b.imageY }
+      return a.imageZ < b.imageZ
+    }
+
     /// Å.
-    public var distance: Double { length(displacement) }
+    @inlinable public var distance: Double { (x * x + y * y + z * z).squareRoot() }
   }
 
   /// Å; a pair is listed when its distance is strictly less.
@@ -62,6 +82,9 @@ public struct NeighborList: Sendable {
 
   /// More neighbours than this of one atom, or images of one cell, are refused by default.
   public static let defaultLimit = 50_000
+
+  /// Pairs of all atoms together that a list may hold: 4 GB.
+  static let largestTotal = 100_000_000
 
   /// Finds all pairs in a time proportional to the number of atoms (at given density).
   /// Works for any handedness and skew, cells thinner than the cutoff, cells that repeat in some

@@ -53,7 +53,7 @@ struct BinningFrame {
   }
 }
 
-/// Atoms sorted into boxes about as thick as the cutoff.
+/// Atoms sorted into boxes about half as thick as the cutoff: few candidates that are too far away.
 struct AtomBins {
   private let frame: BinningFrame
   private let positions: [Vector3]
@@ -65,6 +65,8 @@ struct AtomBins {
   private let reach: SIMD3<Int32>
   private let starts: [Int]
   private let members: [Int32]
+  /// Wrapped positions in the order of `members`.
+  private let binned: [Vector3]
 
   init(_ positions: [Vector3], frame: BinningFrame, cutoff: Double, limit: Int)
     throws(NeighborListError)
@@ -101,7 +103,7 @@ struct AtomBins {
     }
     var counts = SIMD3<Int32>.one
     for d in 0..<3 {
-      counts[d] = Int32(min(max((spans[d] * frame.heights[d] / cutoff).rounded(.down), 1), 1e6))
+      counts[d] = Int32(min(max((2 * spans[d] * frame.heights[d] / cutoff).rounded(.down), 1), 1e6))
     }
     while Double(counts.x) * Double(counts.y) * Double(counts.z) > Double(2 * positions.count + 8) {
       let largest = counts.x >= counts.y && counts.x >= counts.z ? 0 : counts.y >= counts.z ? 1 : 2
@@ -138,7 +140,9 @@ struct AtomBins {
       next[bin(home)] += 1
     }
     self.wraps = wraps
-    self.wrapped = zip(positions, wraps).map { $0 + Vector3($1) * frame.vectors }
+    let wrapped = zip(positions, wraps).map { $0 + Vector3($1) * frame.vectors }
+    self.wrapped = wrapped
+    self.binned = members.map { wrapped[Int($0)] }
     self.homes = homes
     self.counts = counts
     self.reach = reach
@@ -152,22 +156,40 @@ struct AtomBins {
     var offsets = [0]
     offsets.reserveCapacity(positions.count + 1)
     var neighbors: [NeighborList.Neighbor] = []
+    var found: [NeighborList.Neighbor] = []
     for atom in positions.indices {
-      let start = neighbors.count
+      found.removeAll(keepingCapacity: true)
       let home = homes[atom]
       for dx in -reach.x...reach.x {
         guard let (bx, ix) = box(home.x + dx, direction: 0) else { continue }
         for dy in -reach.y...reach.y {
           guard let (by, iy) = box(home.y + dy, direction: 1) else { continue }
-          for dz in -reach.z...reach.z {
-            guard let (bz, iz) = box(home.z + dz, direction: 2) else { continue }
-            let bin = (bx * Int(counts.y) + by) * Int(counts.z) + bz
-            append(atom, bin, SIMD3(ix, iy, iz), cutoff, &neighbors)
-            if neighbors.count - start > limit { throw .tooManyNeighbors(atom: atom, limit: limit) }
+          let row = (bx * Int(counts.y) + by) * Int(counts.z)
+          var z = home.z - reach.z
+          while z <= home.z + reach.z {
+            guard let (bz, iz) = box(z, direction: 2) else {
+              z += 1
+              continue
+            }
+            // Boxes of one image that follow each other along z are one range of atoms.
+            let run = min(Int(home.z + reach.z - z), Int(counts.z) - 1 - bz)
+            let range = starts[row + bz]..<starts[row + bz + run + 1]
+            append(atom, range, SIMD3(ix, iy, iz), cutoff, &found)
+            if found.count > limit { throw .tooManyNeighbors(atom: atom, limit: limit) }
+            z += Int32(run + 1)
           }
         }
       }
-      neighbors[start...].sort(by: Self.precedes)
+      found.sort(by: NeighborList.Neighbor.precedes)
+      // The first atom's count is a fair guess of the others'.
+      if atom == 0 {
+        let guess = positions.count * (found.count + found.count / 8)
+        neighbors.reserveCapacity(min(guess, 1 << 22))
+      }
+      neighbors += found
+      if neighbors.count > NeighborList.largestTotal {
+        throw .tooManyPairs(limit: NeighborList.largestTotal)
+      }
       offsets.append(neighbors.count)
     }
     return (offsets, neighbors)
@@ -175,6 +197,7 @@ struct AtomBins {
 
   /// The box at a position of the endless grid and the image it belongs to; nil beyond the atoms
   /// along a direction that does not repeat.
+  @inline(__always)
   private func box(_ place: Int32, direction d: Int) -> (Int, Int32)? {
     let count = counts[d]
     if place >= 0, place < count { return (Int(place), 0) }
@@ -184,28 +207,26 @@ struct AtomBins {
   }
 
   private func append(
-    _ atom: Int, _ bin: Int, _ boxImage: SIMD3<Int32>, _ cutoff: Double,
-    _ neighbors: inout [NeighborList.Neighbor]
+    _ atom: Int, _ range: Range<Int>, _ boxImage: SIMD3<Int32>, _ cutoff: Double,
+    _ found: inout [NeighborList.Neighbor]
   ) {
-    let centre = wrapped[atom] - Vector3(boxImage) * frame.vectors
+    let centre =
+      boxImage == .zero ? wrapped[atom] : wrapped[atom] - Vector3(boxImage) * frame.vectors
     let coarse = cutoff * cutoff * (1 + 1e-6) + 1e-6
-    for k in starts[bin]..<starts[bin + 1] {
-      let other = Int(members[k])
-      let rough = wrapped[other] - centre
+    for k in range {
+      let rough = binned[k] - centre
       guard dot(rough, rough) < coarse else { continue }
+      let other = Int(members[k])
       let image = boxImage &+ wraps[other] &- wraps[atom]
-      if other == atom, image == .zero { continue }
       // From the positions as given, so that i→j and j→i agree to the last bit.
-      let exact = (positions[other] - positions[atom]) + Vector3(image) * frame.vectors
+      var exact = positions[other] - positions[atom]
+      if image != .zero {
+        exact += Vector3(image) * frame.vectors
+      } else if other == atom {
+        continue
+      }
       guard dot(exact, exact) < cutoff * cutoff else { continue }
-      neighbors.append(.init(displacement: exact, image: image, index: Int32(other)))
+      found.append(.init(displacement: exact, image: image, index: Int32(other)))
     }
-  }
-
-  private static func precedes(_ a: NeighborList.Neighbor, _ b: NeighborList.Neighbor) -> Bool {
-    if a.index != b.index { return a.index < b.index }
-    if a.image.x != b.image.x { return a.image.x < b.image.x }
-    if a.image.y != b.image.y { return a.image.y < b.image.y }
-    return a.image.z < b.image.z
   }
 }

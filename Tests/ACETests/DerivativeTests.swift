@@ -86,7 +86,7 @@ import Testing
     let (basis, c) = try Self.cases()[index]
     let evaluator = Evaluator(basis)
     let rows = try evaluator.designRows(of: c)
-    let members = (0..<3).map { Self.random(basis.columnCount, seed: UInt64(100 + $0)) }
+    let members = (0..<6).map { Self.random(basis.columnCount, seed: UInt64(100 + $0)) }
     let ensemble = try evaluator.evaluateEnsemble(Matrix(members), c)
     for (m, columns) in members.enumerated() {
       let potential = try Potential(

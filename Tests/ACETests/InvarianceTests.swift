@@ -112,6 +112,15 @@ import Testing
         == evaluator.evaluate(potential, configuration))
   }
 
+  @Test func threadsShareAnEvaluator() async throws {
+    let expected = try evaluator.designRows(of: configuration)
+    let (evaluator, configuration) = (evaluator, configuration)
+    try await withThrowingTaskGroup(of: DesignRows.self) { group in
+      for _ in 0..<8 { group.addTask { try evaluator.designRows(of: configuration) } }
+      for try await rows in group { #expect(rows == expected) }
+    }
+  }
+
   @Test(arguments: [RadialKind.sBessel, .chebExpCos(lambda: 5.25), .chebPow(lambda: 2)])
   func energyAndForcesVanishSmoothlyAtTheCutoff(_ radial: RadialKind) throws {
     let basis = try Sample.basis(

@@ -39,60 +39,110 @@ CLONES void sluice_ace_reduce(double *sums, int32_t components, const int32_t *p
   }
 }
 
-// s = sum_n w_n g_n, t = sum_n w_n g'_n
-INLINE void weigh(const double *w, const double *g, const double *dg, int stride, int count, v8 *s, v8 *t) {
-  v8 a = {0}, d = {0};
+// Members whose adjoints are contracted together.
+#define GROUP 4
+
+// s[k] = sum_n w_nk g_n, t[k] = sum_n w_nk g'_n
+INLINE void weigh(int group, const double *w, int members, const double *g, const double *dg, int stride,
+                  int count, v8 *s, v8 *t) {
+  for (int k = 0; k < group; k++) s[k] = t[k] = (v8){0};
   for (int n = 0; n < count; n++) {
-    a += w[n] * *(const v8 *)(g + (long)n * stride);
-    d += w[n] * *(const v8 *)(dg + (long)n * stride);
+    v8 value = *(const v8 *)(g + (long)n * stride), slope = *(const v8 *)(dg + (long)n * stride);
+    for (int k = 0; k < group; k++) {
+      s[k] += w[(long)n * members + k] * value;
+      t[k] += w[(long)n * members + k] * slope;
+    }
   }
-  *s = a;
-  *t = d;
 }
 
-CLONES void sluice_ace_contract(const struct sluice_ace_channel *ch,
-                                const struct sluice_ace_harmonics *h,
-                                const struct sluice_ace_neighbors *nb, const double *adjoint, double *fx,
-                                double *fy, double *fz) {
+// Sums over l of F and F' with the weights of cos (p) and sin (q) parts, of one m and member.
+struct azimuth {
+  v8 p[GROUP], pz[GROUP], pr[GROUP];
+};
+
+INLINE void add_weighted(int group, const v8 *s, const v8 *t, const v8 *f, const v8 *df, struct azimuth *a) {
+  for (int k = 0; k < group; k++) {
+    a->p[k] += s[k] * *f;
+    a->pz[k] += s[k] * *df;
+    a->pr[k] += t[k] * *f;
+  }
+}
+
+INLINE void contract(int group, const struct sluice_ace_channel *ch, const struct sluice_ace_harmonics *h,
+                     const struct sluice_ace_neighbors *nb, int members, const double *adjoint, double *out) {
   v8 cosines[L_COUNT], sines[L_COUNT], f[L_COUNT], df[L_COUNT];
   for (int b = 0; b < nb->padded; b += 8) {
     v8 x = *(const v8 *)(nb->x + b), y = *(const v8 *)(nb->y + b), z = *(const v8 *)(nb->z + b);
     const double *g = nb->g + b, *dg = nb->dg + b;
-    v8 radial = {0}, gx = {0}, gy = {0}, gz = {0};
-    for (int n = 0; n < ch->first_count; n++)
-      radial += adjoint[ch->first_base + n] * *(const v8 *)(dg + (long)n * nb->stride);
+    v8 radial[GROUP], gx[GROUP], gy[GROUP], gz[GROUP], s[GROUP], t[GROUP];
+    for (int k = 0; k < group; k++) gx[k] = gy[k] = gz[k] = (v8){0};
+    weigh(group, adjoint + (long)ch->first_base * members, members, g, dg, nb->stride, ch->first_count, s,
+          radial);
     if (ch->lmax >= 0) azimuthal(ch->lmax, &x, &y, cosines, sines);
     for (int m = 0; m <= ch->lmax; m++) {
       legendre(h, ch->lmax, m, &z, f, df);
-      // Sums over l of F and F' with the weights of cos (p) and sin (q) parts.
-      v8 p = {0}, q = {0}, pz = {0}, qz = {0}, pr = {0}, qr = {0};
+      struct azimuth c, d;
+      for (int k = 0; k < group; k++)
+        c.p[k] = c.pz[k] = c.pr[k] = d.p[k] = d.pz[k] = d.pr[k] = (v8){0};
       for (int l = m; l <= ch->lmax; l++) {
         int count = ch->counts[l];
         const double *rows = g + (long)ch->rows[l] * nb->stride, *drows = dg + (long)ch->rows[l] * nb->stride;
-        const double *w = adjoint + ch->bases[l];
-        v8 s, t;
-        weigh(w + (l + m) * count, rows, drows, nb->stride, count, &s, &t);
-        p += s * f[l];
-        pz += s * df[l];
-        pr += t * f[l];
+        const double *w = adjoint + (long)ch->bases[l] * members;
+        weigh(group, w + (long)(l + m) * count * members, members, rows, drows, nb->stride, count, s, t);
+        add_weighted(group, s, t, f + l, df + l, &c);
         if (m == 0) continue;
-        weigh(w + (l - m) * count, rows, drows, nb->stride, count, &s, &t);
-        q += s * f[l];
-        qz += s * df[l];
-        qr += t * f[l];
+        weigh(group, w + (long)(l - m) * count * members, members, rows, drows, nb->stride, count, s, t);
+        add_weighted(group, s, t, f + l, df + l, &d);
       }
-      radial += pr * cosines[m] + qr * sines[m];
-      gz += pz * cosines[m] + qz * sines[m];
-      if (m == 0) continue;
-      gx += m * (p * cosines[m - 1] + q * sines[m - 1]);
-      gy += m * (q * cosines[m - 1] - p * sines[m - 1]);
+      for (int k = 0; k < group; k++) {
+        radial[k] += c.pr[k] * cosines[m] + d.pr[k] * sines[m];
+        gz[k] += c.pz[k] * cosines[m] + d.pz[k] * sines[m];
+        if (m == 0) continue;
+        gx[k] += m * (c.p[k] * cosines[m - 1] + d.p[k] * sines[m - 1]);
+        gy[k] += m * (d.p[k] * cosines[m - 1] - c.p[k] * sines[m - 1]);
+      }
     }
     // The recursions extend Y off the sphere; only the tangential part of their gradient counts.
     v8 inverse = *(const v8 *)(nb->inverse + b);
-    radial -= (gx * x + gy * y + gz * z) * inverse;
-    *(v8 *)(fx + b) = x * radial + gx * inverse;
-    *(v8 *)(fy + b) = y * radial + gy * inverse;
-    *(v8 *)(fz + b) = z * radial + gz * inverse;
+    for (int k = 0; k < group; k++) {
+      v8 along = radial[k] - (gx[k] * x + gy[k] * y + gz[k] * z) * inverse;
+      double *o = out + 3L * k * nb->padded + b;
+      *(v8 *)o = x * along + gx[k] * inverse;
+      *(v8 *)(o + nb->padded) = y * along + gy[k] * inverse;
+      *(v8 *)(o + 2L * nb->padded) = z * along + gz[k] * inverse;
+    }
+  }
+}
+
+CLONES void sluice_ace_contract(const struct sluice_ace_channel *ch,
+                                const struct sluice_ace_harmonics *h,
+                                const struct sluice_ace_neighbors *nb, int32_t members,
+                                const double *adjoint, double *f) {
+  int m = 0;
+  for (; m + GROUP <= members; m += GROUP)
+    contract(GROUP, ch, h, nb, members, adjoint + m, f + 3L * m * nb->padded);
+  for (; m < members; m++) contract(1, ch, h, nb, members, adjoint + m, f + 3L * m * nb->padded);
+}
+
+CLONES void sluice_ace_scatter(const struct sluice_ace_neighbors *nb, const double *distance,
+                               int32_t count, const int32_t *atoms, int32_t centre, const double *f,
+                               double *forces, double *strain) {
+  const double *fx = f, *fy = f + nb->padded, *fz = f + 2L * nb->padded;
+  v8 total[3] = {{0}}, sum[9] = {{0}};
+  for (int b = 0; b < nb->padded; b += 8) {
+    v8 d = *(const v8 *)(distance + b);
+    v8 r[3] = {d * *(const v8 *)(nb->x + b), d * *(const v8 *)(nb->y + b), d * *(const v8 *)(nb->z + b)};
+    v8 g[3] = {*(const v8 *)(fx + b), *(const v8 *)(fy + b), *(const v8 *)(fz + b)};
+    for (int i = 0; i < 3; i++) {
+      total[i] += g[i];
+      for (int k = 0; k < 3; k++) sum[3 * i + k] += r[i] * g[k];
+    }
+  }
+  for (int i = 0; i < 3; i++) forces[4L * centre + i] += sum8(total + i);
+  for (int i = 0; i < 9; i++) strain[i] += sum8(sum + i);
+  for (int j = 0; j < count; j++) {
+    double *o = forces + 4L * atoms[j];
+    o[0] -= fx[j], o[1] -= fy[j], o[2] -= fz[j];
   }
 }
 

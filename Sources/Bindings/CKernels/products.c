@@ -148,6 +148,18 @@ CLONES void sluice_ace_design(const struct sluice_ace_term *terms, const int32_t
   }
 }
 
+CLONES void sluice_ace_rows(const double *values, int32_t functions, int32_t lanes, double *out,
+                            int64_t stride) {
+  for (int f = 0; f < functions; f += 8) {
+    int count = functions - f < 8 ? functions - f : 8;
+    v8 tile[8];
+    for (int i = 0; i < 8; i++) tile[i] = i < count ? ((const v8 *)values)[f + i] : (v8){0};
+    transpose(tile);
+    for (int lane = 0; lane < lanes; lane++)
+      __builtin_memcpy(out + lane * stride + f, &tile[lane], (unsigned long)count * sizeof(double));
+  }
+}
+
 CLONES void sluice_ace_lane(const double *nodes, int32_t count, int32_t lane, double *out) {
   for (int k = 0; k < count; k++) out[k] = nodes[8 * (long)k + lane];
 }

@@ -66,11 +66,19 @@ void sluice_ace_accumulate(const struct sluice_ace_channel *channel,
 // Adds the eight partial sums of each component into nodes[8 * place[component] + lane] and clears them.
 void sluice_ace_reduce(double *sums, int32_t components, const int32_t *place, int32_t lane, double *nodes);
 
-// Derivative of sum_c adjoint[c] * A_c with respect to each neighbour's displacement: fx, fy, fz.
+// For each member m: derivative of sum_c adjoint[c * members + m] * A_c with respect to each neighbour's
+// displacement, f[(3 * m + axis) * padded + j].
 void sluice_ace_contract(const struct sluice_ace_channel *channel,
                          const struct sluice_ace_harmonics *harmonics,
-                         const struct sluice_ace_neighbors *neighbors, const double *adjoint, double *fx,
-                         double *fy, double *fz);
+                         const struct sluice_ace_neighbors *neighbors, int32_t members,
+                         const double *adjoint, double *f);
+
+// Adds what `contract` gave for one member, f[axis * padded + j], to sums over pairs:
+// forces[4 * centre + axis] += f, forces[4 * atoms[j] + axis] -= f for j < count, and
+// strain[3 * a + b] += r_a f_b, r = distance * direction.
+void sluice_ace_scatter(const struct sluice_ace_neighbors *neighbors, const double *distance,
+                        int32_t count, const int32_t *atoms, int32_t centre, const double *f,
+                        double *forces, double *strain);
 
 // out = sum over entries c * x[i] * y[j]: one coupling of two nodes to a third.
 struct sluice_ace_op {
@@ -96,6 +104,9 @@ void sluice_ace_forward(const struct sluice_ace_op *ops, int32_t count,
 // values[8 * f + lane]
 void sluice_ace_values(const struct sluice_ace_function *functions, int32_t count, const double *nodes,
                        double *values);
+
+// Rows of atoms from columns of lanes: out[lane * stride + f] = values[8 * f + lane], lane < lanes.
+void sluice_ace_rows(const double *values, int32_t functions, int32_t lanes, double *out, int64_t stride);
 
 // densities[8 * p + lane] = sum_f coefficients[f * count_p + p] * values[8 * f + lane]
 void sluice_ace_densities(const double *values, int32_t functions, const double *coefficients,
