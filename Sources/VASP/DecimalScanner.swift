@@ -36,6 +36,10 @@ package enum DecimalScanner {
     if i < end, text[i] == 0x2E {
       i += 1
       let firstDecimal = i
+      if let eight = eightDigits(text, i) {
+        mantissa = mantissa &* 100_000_000 &+ eight
+        i += 8
+      }
       while i < end {
         let digit = text[i] &- 0x30
         if digit > 9 { break }
@@ -70,6 +74,25 @@ package enum DecimalScanner {
       }
     }
     return slow(text, start, i)
+  }
+
+  /// The value of eight digits at `at`, found together in one word; nil where not all are digits.
+  @inline(__always)
+  private static func eightDigits(_ text: UnsafeBufferPointer<UInt8>, _ at: Int) -> UInt64? {
+    guard at + 8 <= text.count else { return nil }
+    let raw = UnsafeRawPointer(text.baseAddress! + at).loadUnaligned(as: UInt64.self)
+    let word = UInt64(littleEndian: raw)
+    // A digit is 0x30...0x39: high half 3, and still 3 after adding 6.
+    let high: UInt64 = 0xF0F0_F0F0_F0F0_F0F0
+    let threes: UInt64 = 0x3030_3030_3030_3030
+    guard word & high == threes, (word &+ 0x0606_0606_0606_0606) & high == threes else {
+      return nil
+    }
+    // Neighbours are joined to pairs, pairs to fours, fours to the whole.
+    let digits = word &- threes
+    let pairs = (digits &* 10 &+ (digits >> 8)) & 0x00FF_00FF_00FF_00FF
+    let fours = (pairs &* 100 &+ (pairs >> 16)) & 0x0000_FFFF_0000_FFFF
+    return (fours &* 10_000 &+ (fours >> 32)) & 0xFFFF_FFFF
   }
 
   @inline(__always)

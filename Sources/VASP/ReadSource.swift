@@ -28,6 +28,13 @@ public struct ReadSource: Sendable {
     self.files = files
   }
 
+  /// A source of which nothing could be read.
+  init(failed name: String, _ diagnostic: Diagnostic) {
+    self.init(
+      name: name, digest: Digest(of: ""), format: .unknown, isComplete: false, files: [name])
+    diagnostics = [diagnostic]
+  }
+
   /// The reason why nothing of the source may be used, nil for none.
   public var error: Diagnostic? { diagnostics.first { $0.severity == .error } }
 }

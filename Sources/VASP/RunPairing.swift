@@ -32,6 +32,12 @@ enum RunPairing {
     return compared > 0 ? .same : .undecided
   }
 
+  /// Whether two readings are beyond doubt the two files of one run: directory, names and content.
+  static func areTwins(_ a: FileReading, _ b: FileReading) -> Bool {
+    a.format != b.format && a.directory == b.directory && a.residue == b.residue && !a.isFailed
+      && !b.isFailed && compare(a, b) == .same
+  }
+
   /// All readings of one directory, in order, with pairs merged in the place of their vasprun.xml.
   static func pair(_ readings: [FileReading]) -> [(first: FileReading, second: FileReading?)] {
     let usable = readings.filter { !$0.isFailed }

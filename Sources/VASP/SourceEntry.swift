@@ -79,6 +79,26 @@ public final class SourceEntry: ByteSource {
     }
   }
 
+  /// Reads to the end and gives the last `count` bytes, or fewer.
+  func tail(_ count: Int) throws(Diagnostic) -> [UInt8] {
+    var kept: [UInt8] = []
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+    defer { buffer.deallocate() }
+    do {
+      while true {
+        let got = try read(into: buffer)
+        if got == 0 { return kept.suffix(count) }
+        if kept.count > 4 * count { kept.removeFirst(kept.count - count) }
+        kept.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<got]))
+      }
+    } catch let error as Diagnostic {
+      throw error
+    } catch {
+      throw Diagnostic(
+        .error, code: "unreadable", place: .init(file: file, member: member), cause: "\(error)")
+    }
+  }
+
   /// The error that ended reading: nothing of this entry may be used.
   public var damage: Diagnostic? { failure }
 

@@ -44,9 +44,10 @@ public struct SourceReader {
     return try session.close()
   }
 
-  /// As `read(_:name:)`, but hands the configurations to `deliver` and keeps none. Of a lone plain or
-  /// compressed file only one step is in memory at a time, and what was delivered counts only if the
-  /// source that comes back at the end has no error; within archives the runs of one directory are.
+  /// As `read(_:name:)`, but hands the configurations to `deliver` and keeps none. Of a lone file only
+  /// one step is in memory at a time; of archives and folders the selected steps of a file until its
+  /// twin is met or the input ends. What was delivered counts only if the call returns and the source
+  /// it came from has no error. An error that `deliver` throws ends the reading.
   public func read(_ source: any ByteSource, name: String, deliver: Deliver) throws(Diagnostic)
     -> [ReadSource]
   {
@@ -74,5 +75,32 @@ public struct SourceReader {
     try withoutActuallyEscaping(deliver) { (deliver) throws(Diagnostic) -> [ReadSource] in
       try body(deliver)
     }
+  }
+}
+
+extension SourceReader {
+  /// Why the input is not whole yet, nil where it is: every compression and archive must have its end,
+  /// every vasprun.xml its `</modeling>`, every OUTCAR its timing block. For watchers: nothing is
+  /// parsed. Throws where the input must be refused anyway.
+  public func incompleteness(of source: any ByteSource, name: String) throws(Diagnostic) -> String?
+  {
+    let stream = SourceStream(source, name: name, limits: limits)
+    var missing: String?
+    while let entry = try stream.next() {
+      let format = SourceFormat(head: entry.head(SourceFormat.headLength))
+      guard format == .vasprun || format == .outcar else { continue }
+      let mark = format == .vasprun ? "</modeling>" : "General timing and accounting"
+      // The timing block and what follows it are far shorter than this.
+      let tail = try entry.tail(1 << 16)
+      let found = tail.withUnsafeBufferPointer {
+        format == .vasprun
+          ? $0.behind("</modeling>") : $0.behind("General timing and accounting")
+      }
+      if found == nil { missing = missing ?? "\(entry.name) does not have its \(mark) yet" }
+    }
+    if let broken = stream.diagnostics.first(where: { $0.code == "truncated" }) {
+      return broken.cause
+    }
+    return missing
   }
 }

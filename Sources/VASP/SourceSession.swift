@@ -7,9 +7,13 @@ extension SourceReader {
     let reader: SourceReader
     let deliver: Deliver?
     private var results: [ReadSource] = []
-    /// Readings of the directory that is being walked through, until it is left.
-    private var directory: [FileReading] = []
-    private var known: Set<Digest> = []
+    /// Readings that may still meet the other file of their run.
+    private var waiting: [FileReading] = []
+    /// Every content met, with the name it was first met under.
+    private var known: [Digest: String] = [:]
+    private var deliveryFailed = false
+    /// What is to be said of a file once its source is there.
+    private var remarks: [(file: String, diagnostic: Diagnostic)] = []
 
     init(reader: SourceReader, deliver: Deliver?) {
       self.reader = reader
@@ -23,28 +27,25 @@ extension SourceReader {
         do {
           source = try file.open()
         } catch {
-          var failed = ReadSource(
-            name: full, digest: Digest(of: ""), format: .unknown, isComplete: false, files: [full])
-          failed.diagnostics = [
+          let diagnostic =
             error as? Diagnostic
-              ?? Diagnostic(
-                .error, code: "unreadable", place: .init(file: full),
-                cause: "opening failed: \(error).",
-                remedy: "Check the file and its storage.")
-          ]
-          results.append(failed)
+            ?? Diagnostic(
+              .error, code: "unreadable", place: .init(file: full),
+              cause: "opening failed: \(error).", remedy: "Check the file and its storage.")
+          results.append(ReadSource(failed: full, diagnostic))
           continue
         }
+        let before = (results.count, waiting.count)
         do {
           try read(source, name: full, isAlone: false)
         } catch {
+          if deliveryFailed { throw error }
           // A refused archive in a folder spares the files beside it.
-          directory.removeAll { $0.name.hasPrefix(full + "/") }
-          results.removeAll { $0.name.hasPrefix(full + "/") }
-          var failed = ReadSource(
-            name: full, digest: Digest(of: ""), format: .unknown, isComplete: false, files: [full])
-          failed.diagnostics = [error]
-          results.append(failed)
+          for refused in results[before.0...] + [] { known[refused.digest] = nil }
+          for refused in waiting[before.1...] + [] { known[refused.digest] = nil }
+          results.removeSubrange(before.0...)
+          waiting.removeSubrange(before.1...)
+          results.append(ReadSource(failed: full, error))
         }
       }
     }
@@ -54,13 +55,47 @@ extension SourceReader {
       while let entry = try stream.next() {
         try take(entry, alone: isAlone && !stream.isArchive)
       }
-      attach(stream.diagnostics)
+      for diagnostic in stream.diagnostics {
+        let member = diagnostic.place.member
+        remarks.append((member.map { "\(name)/\($0)" } ?? name, diagnostic))
+      }
     }
 
-    /// Finishes the last directory and gives everything.
+    /// Pairs what is left, and gives everything in order of names.
     mutating func close() throws(Diagnostic) -> [ReadSource] {
-      try leaveDirectory()
-      return results
+      var directories: [String] = []
+      for reading in waiting where !directories.contains(reading.directory) {
+        directories.append(reading.directory)
+      }
+      for directory in directories {
+        for (first, second) in RunPairing.pair(waiting.filter { $0.directory == directory }) {
+          try finish(first, second)
+        }
+      }
+      waiting = []
+      for (file, diagnostic) in remarks {
+        let k =
+          results.firstIndex { $0.files.contains(file) }
+          ?? results.firstIndex { $0.name.hasPrefix(diagnostic.place.file) }
+        if let k { results[k].diagnostics.append(diagnostic) }
+      }
+      return results.sorted { $0.name < $1.name }
+    }
+
+    /// Whether this content is new; where it is not, says so of the source that has it.
+    private mutating func isNew(_ digest: Digest, _ name: String) -> Bool {
+      guard let first = known[digest] else {
+        known[digest] = name
+        return true
+      }
+      remarks.append(
+        (
+          first,
+          Diagnostic(
+            .note, code: "same-content", place: .init(file: first),
+            cause: "\(name) has the same content and was not read again.")
+        ))
+      return false
     }
 
     // MARK: entries
@@ -75,7 +110,6 @@ extension SourceReader {
       }
       let path = entry.name.split(separator: "/", omittingEmptySubsequences: false)
       let folder = path.dropLast().joined(separator: "/")
-      if let open = directory.first, open.directory != folder { try leaveDirectory() }
       switch format {
       case .vasprun, .outcar:
         if alone || !reader.pairsRuns {
@@ -99,18 +133,21 @@ extension SourceReader {
       var sink = Sink(reader.steps, deliver)
       do {
         while let step = try run.next() {
+          let configuration: Configuration
           do {
-            let configuration = try step.configuration(source: entry.name)
-            try sink.take(configuration)
-          } catch let refused where refused.severity == .warning {
-            result.diagnostics.append(refused)
+            configuration = try step.configuration(source: entry.name)
+          } catch {
+            result.diagnostics.append(error)
+            continue
           }
+          try sink.take(configuration)
         }
         try entry.drain()
         try sink.close()
         result.configurations = sink.kept
       } catch {
-        if error.code == "damaged" && entry.member == nil { throw error }
+        deliveryFailed = sink.failed
+        if sink.failed || (error.code == "damaged" && entry.member == nil) { throw error }
         result.diagnostics.append(error)
       }
       result.digest = entry.digest
@@ -119,7 +156,7 @@ extension SourceReader {
       if let damage = entry.damage, result.error == nil { result.diagnostics.append(damage) }
       if result.error != nil { result.configurations = [] }
       result.isComplete = run.isComplete && entry.truncation == nil
-      if known.insert(result.digest).inserted || result.error != nil { results.append(result) }
+      if result.error != nil || isNew(result.digest, result.name) { results.append(result) }
     }
 
     /// A file of VASP among others: kept until its directory is left, for its twin may follow.
@@ -155,7 +192,15 @@ extension SourceReader {
       reading.isComplete = run.isComplete && entry.truncation == nil
       reading.digest = entry.digest
       if reading.isFailed { reading.steps = [] }
-      if known.insert(reading.digest).inserted || reading.isFailed { directory.append(reading) }
+      guard reading.isFailed || isNew(reading.digest, reading.name) else { return }
+      // Runs that are whole go out at once, so that an archive of many does not fill the memory.
+      if let k = waiting.firstIndex(where: { RunPairing.areTwins($0, reading) }) {
+        let other = waiting.remove(at: k)
+        let isTree = reading.format == .vasprun
+        try finish(isTree ? reading : other, isTree ? other : reading)
+      } else {
+        waiting.append(reading)
+      }
     }
 
     private mutating func takeFrames(_ entry: SourceEntry, _ format: any FrameFormat.Type)
@@ -173,13 +218,15 @@ extension SourceReader {
         try entry.drain()
         result.configurations = sink.kept
       } catch {
+        deliveryFailed = sink.failed
+        if sink.failed { throw error }
         result.diagnostics.append(error)
         result.isComplete = false
         if entry.damage == nil { try entry.drain() }
       }
       result.digest = entry.digest
       if entry.truncation != nil { result.isComplete = false }
-      if known.insert(result.digest).inserted || result.error != nil { results.append(result) }
+      if result.error != nil || isNew(result.digest, result.name) { results.append(result) }
     }
 
     private mutating func takeOther(_ entry: SourceEntry, _ format: SourceFormat) throws(Diagnostic)
@@ -201,48 +248,33 @@ extension SourceReader {
       results.append(result)
     }
 
-    // MARK: directories
+    // MARK: runs
 
-    private mutating func leaveDirectory() throws(Diagnostic) {
-      let readings = directory
-      directory = []
-      for (first, second) in RunPairing.pair(readings) {
-        let reading = second.map { RunPairing.merge(first, $0) } ?? first
-        var result = ReadSource(
-          name: reading.name, digest: reading.digest, format: reading.format,
-          isComplete: reading.isComplete, files: [first.name] + (second.map { [$0.name] } ?? []))
-        result.settings = reading.run.settings
-        result.diagnostics = reading.diagnostics
-        if result.error == nil {
-          var sink = Sink(reader.steps, deliver)
-          for step in reading.steps where !step.isStripped {
-            do {
-              try sink.take(try step.configuration(source: reading.name))
-            } catch let refused where refused.severity == .warning {
-              result.diagnostics.append(refused)
-            }
+    /// Makes a source of one reading, or of the two files of one run.
+    private mutating func finish(_ first: FileReading, _ second: FileReading?) throws(Diagnostic) {
+      let reading = second.map { RunPairing.merge(first, $0) } ?? first
+      var result = ReadSource(
+        name: reading.name, digest: reading.digest, format: reading.format,
+        isComplete: reading.isComplete, files: [first.name] + (second.map { [$0.name] } ?? []))
+      result.settings = reading.run.settings
+      result.diagnostics = reading.diagnostics
+      if result.error == nil {
+        var sink = Sink(reader.steps, deliver)
+        defer { deliveryFailed = deliveryFailed || sink.failed }
+        for step in reading.steps where !step.isStripped {
+          let configuration: Configuration
+          do {
+            configuration = try step.configuration(source: reading.name)
+          } catch {
+            result.diagnostics.append(error)
+            continue
           }
-          try sink.close()
-          result.configurations = sink.kept
+          try sink.take(configuration)
         }
-        results.append(result)
+        try sink.close()
+        result.configurations = sink.kept
       }
-    }
-
-    /// Gives what the stream had to say to the sources it concerns, else to the first one.
-    private mutating func attach(_ diagnostics: [Diagnostic]) {
-      for diagnostic in diagnostics {
-        let name =
-          diagnostic.place.member.map { "\(diagnostic.place.file)/\($0)" } ?? diagnostic.place.file
-        if let k = directory.firstIndex(where: { $0.name == name || $0.name.hasPrefix(name + "/") })
-        {
-          directory[k].diagnostics.append(diagnostic)
-        } else if let k = results.firstIndex(where: { $0.name == name })
-          ?? results.firstIndex(where: { $0.name.hasPrefix(diagnostic.place.file) })
-        {
-          results[k].diagnostics.append(diagnostic)
-        }
-      }
+      results.append(result)
     }
   }
 
@@ -252,6 +284,8 @@ extension SourceReader {
     private let deliver: Deliver?
     private var last: Configuration?
     private(set) var kept: [Configuration] = []
+    /// True once `deliver` has thrown: then the whole reading ends with its error.
+    private(set) var failed = false
 
     init(_ selection: StepSelection, _ deliver: Deliver?) {
       self.selection = selection
@@ -269,7 +303,16 @@ extension SourceReader {
     mutating func close() throws(Diagnostic) { if let last { try give(last) } }
 
     private mutating func give(_ configuration: Configuration) throws(Diagnostic) {
-      if let deliver { try deliver(configuration) } else { kept.append(configuration) }
+      guard let deliver else {
+        kept.append(configuration)
+        return
+      }
+      do {
+        try deliver(configuration)
+      } catch {
+        failed = true
+        throw error
+      }
     }
   }
 }

@@ -159,12 +159,11 @@ public final class VasprunReader {
     while at < bytes.count {
       let end = min(at + 1024, bytes.count)
       var bad: UInt8 = 0
-      // Branch-free, so that the compiler can vectorise it.
+      // Branch-free, so that the compiler can vectorise it: not 0x20...0x7F and no newline. Tabs and
+      // carriage returns are rare enough to be looked at again.
       for i in at..<end {
         let b = bytes[i]
-        let control: UInt8 = b < 0x20 ? 1 : 0
-        let space: UInt8 = (b == 0x0A ? 1 : 0) | (b == 0x09 ? 1 : 0) | (b == 0x0D ? 1 : 0)
-        bad |= (b & 0x80) | (control & ~space)
+        bad |= (b &- 0x20 > 0x5F ? 1 : 0) & (b != 0x0A ? 1 : 0)
       }
       if bad != 0 {
         for i in at..<end {

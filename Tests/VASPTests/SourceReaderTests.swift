@@ -140,6 +140,7 @@ struct SourceReaderTests {
         Member("c/OUTCAR.gz", ArchiveBytes.gzip(Array(text.utf8))),
       ]))
     #expect(sources.map(\.name) == ["in/a/OUTCAR"])
+    #expect(sources[0].diagnostics.map(\.code) == ["same-content", "same-content"])
   }
 
   @Test func selectionOfSteps() throws {
@@ -221,5 +222,60 @@ struct SourceReaderTests {
     #expect(cut[0].diagnostics.contains { $0.code == "truncated" })
     let half = try read(Array(packed[..<(packed.count / 2)]))
     #expect(half[0].configurations.count < 3 && !half[0].isComplete)
+  }
+
+  /// Runs whose files are far apart in an archive still meet, also when they are streamed.
+  @Test func filesOfARunMeetAcrossOtherDirectories() throws {
+    let text = RunText(steps: steps)
+    let archive = ArchiveBytes.tar([
+      Member("a/vasprun.xml", Array(text.vasprun.utf8)),
+      Member("a/sub/OUTCAR", Array(RunText().outcar().utf8)),
+      Member("a/OUTCAR", Array(text.outcar().utf8)),
+    ])
+    let sources = try read(archive)
+    #expect(sources.map(\.name) == ["in/a/sub/OUTCAR", "in/a/vasprun.xml"])
+    #expect(sources.map(\.format) == [.outcar, .run])
+  }
+
+  @Test func whatTheConsumerThrowsEndsTheReading() {
+    let stop = Diagnostic(.warning, code: "stop", cause: "enough.")
+    let text = RunText(steps: steps)
+    for bytes in [
+      Array(text.vasprun.utf8), Array("LENGTH 2\n3\n".utf8),
+      ArchiveBytes.tar([Member("OUTCAR", Array(text.outcar().utf8))]),
+    ] {
+      var seen = 0
+      let error = #expect(throws: Diagnostic.self) {
+        try SourceReader(formats: [CubeFormat.self]).read(MemoryByteSource(bytes), name: "in") {
+          (_) throws(Diagnostic) in
+          seen += 1
+          throw stop
+        }
+      }
+      #expect(error == stop && seen == 1)
+    }
+  }
+
+  @Test func whatIsNotWholeYet() throws {
+    let text = RunText(steps: steps)
+    func missing(_ bytes: [UInt8]) throws -> String? {
+      try SourceReader().incompleteness(of: MemoryByteSource(bytes), name: "in")
+    }
+    for whole in [text.vasprun, text.outcar()].map({ Array($0.utf8) }) {
+      let half = Array(whole[..<(whole.count / 2)])
+      let packed = ArchiveBytes.gzip(whole)
+      let archive = ArchiveBytes.tar([Member("a", whole), Member("b", whole)])
+      for bytes in [whole, packed, archive, ArchiveBytes.zip([Member("a", packed)])] {
+        #expect(try missing(bytes) == nil)
+      }
+      for bytes in [
+        half, ArchiveBytes.gzip(half), Array(packed.dropLast(3)),
+        Array(archive[..<(archive.count / 2)]),
+        ArchiveBytes.tar([Member("a", half), Member("b", whole)]),
+        Array(ArchiveBytes.zip([Member("a", whole)]).dropLast(40)),
+      ] {
+        #expect(try missing(bytes) != nil)
+      }
+    }
   }
 }
