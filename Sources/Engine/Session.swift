@@ -27,6 +27,7 @@ public final class Session: Sendable {
   public let folders: WatchedFolders
   private let outbox: Outbox
   private let lastPublished: Mutex<JournalEntry.Published?>
+  private let lastSeen = Mutex<Digest?>(nil)
 
   /// The state folder of a pipeline.
   public static func stateFolder(of pipeline: PipelineFile) -> String { Path.join(pipeline.outbox, ".sluice") }
@@ -99,6 +100,26 @@ public final class Session: Sendable {
       if try !folders.scan(stage).unsettled.isEmpty { return true }
     }
     return false
+  }
+
+  /// Whether nothing that has settled differs from what the last pass saw, so that a pass would do nothing.
+  public func isIdle() throws -> Bool {
+    var builder = DigestBuilder()
+    for stage in plan.stages {
+      if !stage.folders.isEmpty {
+        for unit in try folders.scan(stage).units {
+          builder.add(unit.digest)
+          builder.add(unit.name)
+          builder.add(unit.acceptsIncomplete ? 1 : 0)
+        }
+      }
+      for file in try folders.attachments(stage) { builder.add(Digest(of: file.bytes)) }
+    }
+    let seen = builder.finish()
+    return lastSeen.withLock { last in
+      defer { last = seen }
+      return last == seen
+    }
   }
 
   /// What a pass would do, and why.
