@@ -30,7 +30,7 @@ struct ReportBuilder {
     content.listedApart = published.broken
     let ranking = published.ranking
     content.ranking = RankingFacts(
-      score: ranking.explanation, pooled: ranking.candidates,
+      score: ranking.scoreWords, pooled: ranking.candidates,
       nearDuplicates: ranking.skipped.count { $0.reason.hasPrefix("near-duplicate") },
       known: ranking.skipped.count { $0.reason.hasPrefix("known") })
     try addSources(to: &content)

@@ -27,7 +27,9 @@ struct RankedList {
         SelectionCandidate(identifier: $0.identifier, score: $0.score, grade: $0.score, rows: $0.worst)
       }, metrics: references.metrics, options: selection, threads: context.threads)
     let byIdentifier = Dictionary(uniqueKeysWithValues: graded.map { ($0.identifier, $0) })
-    ranking = Ranking(score: options.score.rawValue, explanation: options.score.explanation, candidates: graded.count)
+    ranking = Ranking(
+      score: options.score.rawValue, scoreWords: options.score.words, explanation: options.score.explanation,
+      candidates: graded.count)
     ranking.extrapolating = graded.count { $0.broken == nil && $0.score > options.score.novelty }
     ranking.broken = graded.filter { $0.broken != nil }.map { Self.entry($0, 0, 0, references, options) }
     for (index, pick) in list.picks.enumerated() {

@@ -4,6 +4,8 @@ import Platform
 public struct Ranking: Sendable, Codable, Equatable {
   /// Name of the score that orders the list.
   public var score: String
+  /// The score's name in a sentence ("local density ratio").
+  public var scoreWords: String
   /// In words: what the score and the order mean.
   public var explanation: String
   /// Structures looked at.
@@ -16,8 +18,9 @@ public struct Ranking: Sendable, Codable, Equatable {
   /// Left out, with the reason.
   public var skipped: [Skipped]
 
-  public init(score: String, explanation: String, candidates: Int) {
+  public init(score: String, scoreWords: String, explanation: String, candidates: Int) {
     self.score = score
+    self.scoreWords = scoreWords
     self.explanation = explanation
     self.candidates = candidates
     extrapolating = 0
