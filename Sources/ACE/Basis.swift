@@ -17,11 +17,11 @@ public struct Basis: Sendable, Equatable {
     elements: [Element], bonds: [[Bond]], functions: [[BasisFunction]],
     splineBinWidth: Double = 0.001
   ) throws(ACEError) {
+    try Self.validate(elements, bonds, functions)
     self.elements = elements
     self.bonds = bonds
     self.functions = functions.map { list in EvaluatorOrder.sorted(list).map { list[$0] } }
     self.splineBinWidth = splineBinWidth
-    try validate()
   }
 
   /// Number of columns: all functions of all elements.
@@ -41,7 +41,9 @@ public struct Basis: Sendable, Equatable {
   /// The largest cutoff of any bond, Å.
   public var cutoff: Double { bonds.joined().map(\.cutoff).max() ?? 0 }
 
-  private func validate() throws(ACEError) {
+  private static func validate(
+    _ elements: [Element], _ bonds: [[Bond]], _ functions: [[BasisFunction]]
+  ) throws(ACEError) {
     let count = elements.count
     guard count > 0, elements == BasisSpecification.ordered(elements) else {
       throw .mismatch("elements must be given once each, sorted by symbol")
@@ -68,20 +70,25 @@ public struct Basis: Sendable, Equatable {
       }
     }
     for (centre, list) in functions.enumerated() {
-      for f in list { try validate(f, centre: centre) }
+      for f in list { try validate(f, elements[centre], centre, bonds[centre]) }
     }
   }
 
-  private func validate(_ f: BasisFunction, centre: Int) throws(ACEError) {
-    let name = "function n \(f.ns), l \(f.ls) of \(elements[centre])"
+  /// More combinations of m than this (rank 5 with l = 4 has 59,049) take too long to couple.
+  static let largestCoupling = 1_000_000
+
+  private static func validate(
+    _ f: BasisFunction, _ element: Element, _ centre: Int, _ bonds: [Bond]
+  ) throws(ACEError) {
+    let name = "function n \(f.ns), l \(f.ls) of \(element)"
     guard f.centre == centre, (1...6).contains(f.rank) else {
       throw .mismatch("\(name): rank must lie in 1...6")
     }
     for t in 0..<f.rank {
-      guard elements.indices.contains(f.neighbors[t]) else {
+      guard bonds.indices.contains(f.neighbors[t]) else {
         throw .mismatch("\(name): unknown neighbour element")
       }
-      let bond = bonds[centre][f.neighbors[t]]
+      let bond = bonds[f.neighbors[t]]
       let nLimit = f.rank == 1 ? bond.functionCount : bond.radialLimit
       guard f.ns[t] >= 1, f.ns[t] <= nLimit, f.ls[t] >= 0,
         f.ls[t] <= bond.angularLimit || f.rank == 1
@@ -90,6 +97,9 @@ public struct Basis: Sendable, Equatable {
     guard f.rank > 1 || f.ls == [0], f.ls.reduce(0, +) % 2 == 0,
       CouplingTree(rank: f.rank).isAdmissible(f.ls, f.couplings)
     else { throw .mismatch("\(name): the couplings \(f.couplings) are not possible") }
+    guard f.ls.reduce(1, { $0 * (2 * $1 + 1) }) <= largestCoupling else {
+      throw .mismatch("\(name): rank and l are too large together")
+    }
   }
 }
 

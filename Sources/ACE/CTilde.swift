@@ -139,9 +139,9 @@ private struct Expansion {
   ) throws(PotentialFileError) -> [(BasisFunction, [Double])] {
     let rank = function.ns.count
     let name = "n \(function.ns), l \(function.ls)"
-    guard (1...6).contains(rank) else {
-      throw PotentialFileError(field: name, "ranks 1...6 can be read")
-    }
+    guard (1...6).contains(rank),
+      function.ls.reduce(1, { $0 * (2 * $1 + 1) }) <= Basis.largestCoupling
+    else { throw PotentialFileError(field: name, "rank or l is too large") }
     // Factors in ascending order, as the couplings are defined.
     let order = (0..<rank).sorted {
       let a = [function.neighbors[$0], function.ns[$0], function.ls[$0], $0]

@@ -80,7 +80,7 @@ extension CTildeFile {
     guard let kind = Embedding.Kind(rawValue: name) else {
       throw node.failure("npoti", "'\(name)' is not a known embedding")
     }
-    let count = try node.required("ndensity").int("ndensity")
+    let count = try node.required("ndensity").small("ndensity")
     let parameters = try node.required("FS_parameters").doubles("FS_parameters")
     guard count >= 1, parameters.count == 2 * count else {
       throw node.failure("FS_parameters", "needs two numbers per density")
@@ -116,7 +116,9 @@ extension CTildeFile {
     func number(_ key: String) throws(PotentialFileError) -> Double {
       try node.required(key).double(key)
     }
-    func whole(_ key: String) throws(PotentialFileError) -> Int { try node.required(key).int(key) }
+    func whole(_ key: String) throws(PotentialFileError) -> Int {
+      try node.required(key).small(key)
+    }
     let (cutoff, shell) = (try number("rcut"), try number("dcut"))
     let (radial, parameters) = try Bond.reading(
       kind: try node.required("radbasename").string("radbasename"),
@@ -153,7 +155,7 @@ extension CTildeFile {
         let neighbors = try item.required("mus").ints("mus")
         let ns = try item.required("ns").ints("ns")
         let ls = try item.required("ls").ints("ls")
-        let rank = try item.required("rank").int("rank")
+        let rank = try item.required("rank").small("rank")
         let flat = try item.required("ms_combs").ints("ms_combs")
         let c = try item.required("ctildes").doubles("ctildes")
         guard (1...6).contains(rank), neighbors.count == rank, ns.count == rank, ls.count == rank,

@@ -86,7 +86,7 @@ struct YAMLBlocks {
     guard let kind = Embedding.Kind(rawValue: name) else {
       throw node.failure("npoti", "'\(name)' is not a known embedding")
     }
-    let count = try block.required("ndensityi").int("ndensityi")
+    let count = try block.required("ndensityi").small("ndensityi")
     let parameters = try block.required("parameters").doubles("parameters")
     guard count >= 1, parameters.count == 2 * count else {
       throw block.failure("parameters", "needs two numbers per density")
@@ -101,7 +101,9 @@ struct YAMLBlocks {
     func number(_ key: String) throws(PotentialFileError) -> Double {
       try block.required(key).double(key)
     }
-    func whole(_ key: String) throws(PotentialFileError) -> Int { try block.required(key).int(key) }
+    func whole(_ key: String) throws(PotentialFileError) -> Int {
+      try block.required(key).small(key)
+    }
     let cutoff = try number("rcutij")
     let shell = try number("dcutij")
     let parameters = try block.required("radparameters").doubles("radparameters")

@@ -66,6 +66,13 @@ struct YAMLNode {
     throw failure(field, "an integer is expected, not '\(shown)'")
   }
 
+  /// An integer that no sane file exceeds, so that arithmetic with it cannot overflow.
+  func small(_ field: String) throws(PotentialFileError) -> Int {
+    let value = try int(field)
+    guard value.magnitude <= 10_000 else { throw failure(field, "\(value) is out of range") }
+    return value
+  }
+
   func doubles(_ field: String) throws(PotentialFileError) -> [Double] {
     var values: [Double] = []
     for item in try items(field) { values.append(try item.double(field)) }
@@ -74,7 +81,7 @@ struct YAMLNode {
 
   func ints(_ field: String) throws(PotentialFileError) -> [Int] {
     var values: [Int] = []
-    for item in try items(field) { values.append(try item.int(field)) }
+    for item in try items(field) { values.append(try item.small(field)) }
     return values
   }
 

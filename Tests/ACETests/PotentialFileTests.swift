@@ -139,6 +139,41 @@ import Testing
     }
   }
 
+  /// Bytes changed, doubled and dropped at random: an error or a potential, never a crash.
+  @Test func damageNeverCrashes() throws {
+    let small = try Self.potential(["W"])
+    var generator = SeededGenerator(seed: 77)
+    let tokens = [
+      "9223372036854775807", "-1", "1e400", "[", "}", "{", ": ", "\n  ", "- ", "nan", "0",
+    ]
+    for (name, bytes) in [
+      ("yaml", Array(Self.byHand.utf8)), ("yaml", small.yaml), ("yace", small.yace),
+    ] {
+      var outcomes = [0, 0]
+      for _ in 0..<400 {
+        var damaged = bytes
+        for _ in 0..<Int.random(in: 1...3, using: &generator) {
+          let at = Int.random(in: 0..<damaged.count, using: &generator)
+          let token = Array(tokens.randomElement(using: &generator)!.utf8)
+          switch Int.random(in: 0..<4, using: &generator) {
+          case 0: damaged[at] = .random(in: 9...126, using: &generator)
+          case 1: damaged.insert(contentsOf: token, at: at)
+          case 2: damaged.replaceSubrange(at..<min(at + token.count, damaged.count), with: token)
+          default: damaged.remove(at: at)
+          }
+        }
+        do {
+          _ = try name == "yaml" ? Potential(yaml: damaged) : Potential(yace: damaged)
+          outcomes[0] += 1
+        } catch {
+          #expect(!error.description.isEmpty)
+          outcomes[1] += 1
+        }
+      }
+      #expect(outcomes[0] > 5 && outcomes[1] > 50, "\(name): \(outcomes)")
+    }
+  }
+
   @Test func numbersNeedFewestDigits() throws {
     let values = [0.1, 1.0 / 3, 1e-300, 5e-324, 1.7976931348623157e308, -0.0, 100_000, 2.0 / 3e7]
     let basis = try Sample.basis(["W"], order: 1, limits: .init(radial: [8], angular: [0]))
