@@ -1,5 +1,6 @@
 import CLibArchive
 import Configurations
+import Glibc
 import Platform
 
 /// libarchive over a `ByteSource`: one compression (then it has one nameless entry) or one container.
@@ -96,13 +97,29 @@ final class ArchiveReader: ByteSource {
     }
   }
 
+  /// libarchive turns the names of zip members into the locale's encoding and loses those that do not
+  /// fit. This thread-local locale makes that UTF-8, whatever the user has set.
+  static func withUTF8Names<Result>(_ body: () -> Result) -> Result {
+    guard let locale = utf8Locale.value else { return body() }
+    let previous = uselocale(locale)
+    defer { _ = uselocale(previous) }
+    return body()
+  }
+
+  /// Never changed and never freed, so that sharing it is safe.
+  private struct Locale: @unchecked Sendable {
+    let value: locale_t?
+  }
+
+  private static let utf8Locale = Locale(value: newlocale(1 << LC_CTYPE, "C.UTF-8", nil))
+
   /// True once the bytes have ended before the format did.
   private(set) var truncated = false
 
   /// The next header, nil at the end of the archive or where it breaks off.
   func nextHeader() throws(Diagnostic) -> OpaquePointer? {
     var entry: OpaquePointer?
-    let code = archive_read_next_header(archive, &entry)
+    let code = Self.withUTF8Names { archive_read_next_header(archive, &entry) }
     if code == ARCHIVE_EOF { return nil }
     if code == ARCHIVE_OK || code == ARCHIVE_WARN { return entry }
     if isTruncation {

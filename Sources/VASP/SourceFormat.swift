@@ -30,7 +30,6 @@ public enum SourceFormat: String, Sendable, Codable {
   }
 
   private static func tell(_ head: UnsafeBufferPointer<UInt8>) -> SourceFormat {
-    // Binary files hold NULs in their first bytes; nothing that VASP prints does.
     let opening = UnsafeBufferPointer(rebasing: head[..<min(head.count, 6000)])
     if opening.behind("<modeling") != nil { return .vasprun }
     if opening.behind("<?xml") != nil,

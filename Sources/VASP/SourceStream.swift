@@ -191,9 +191,11 @@ public final class SourceStream {
   // MARK: names
 
   private func rawName(_ header: OpaquePointer) -> [UInt8] {
-    (archive_entry_pathname(header) ?? archive_entry_pathname_utf8(header)).map {
-      Array(UnsafeRawBufferPointer(start: $0, count: strlen($0)))
-    } ?? []
+    ArchiveReader.withUTF8Names {
+      (archive_entry_pathname(header) ?? archive_entry_pathname_utf8(header)).map {
+        Array(UnsafeRawBufferPointer(start: $0, count: strlen($0)))
+      } ?? []
+    }
   }
 
   /// The member's path without leading "./", refused where it could mean another place.

@@ -51,10 +51,12 @@ enum ArchiveBytes {
   /// Entries are stored. `directory` replaces what the central directory says of each member.
   static func zip(_ members: [Member], directory: [Member]? = nil) -> [UInt8] {
     var all: [UInt8] = []
+    // Bit 11: names are UTF-8.
+    let flags: [UInt8] = [0, 8]
     var offsets: [Int] = []
     for member in members {
       offsets.append(all.count)
-      all += [0x50, 0x4B, 3, 4, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+      all += [0x50, 0x4B, 3, 4, 20, 0] + flags + [0, 0, 0, 0, 0, 0]
       all += little(Int(crc32(member.content)), 4) + little(member.content.count, 4)
       all += little(member.content.count, 4) + little(member.name.count, 2) + [0, 0]
       all += member.name + member.content
@@ -62,7 +64,7 @@ enum ArchiveBytes {
     let start = all.count
     let listed = directory ?? members
     for (k, member) in listed.enumerated() {
-      all += [0x50, 0x4B, 1, 2, 20, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+      all += [0x50, 0x4B, 1, 2, 20, 0, 20, 0] + flags + [0, 0, 0, 0, 0, 0]
       all += little(Int(crc32(member.content)), 4) + little(member.content.count, 4)
       all += little(member.content.count, 4) + little(member.name.count, 2)
       all += [UInt8](repeating: 0, count: 12) + little(offsets[min(k, offsets.count - 1)], 4)

@@ -100,6 +100,13 @@ struct SourceStreamTests {
     }
   }
 
+  @Test func namesBeyondASCII() throws {
+    let members = [Member("Größe/原子/OUTCAR", line)]
+    for bytes in [ArchiveBytes.tar(members), ArchiveBytes.zip(members)] {
+      #expect(try unpack(bytes).entries == ["in/Größe/原子/OUTCAR": line])
+    }
+  }
+
   @Test func nestingIsLimited() {
     let two = ArchiveBytes.zip([Member("b.tar", ArchiveBytes.tar([Member("OUTCAR", line)]))])
     #expect(refusal(two) == nil)
