@@ -19,6 +19,8 @@ public struct RunRecord: Sendable, Codable, Equatable {
   public var unsettled: [String] = []
   /// The digest of the publication artifact; nil where no stage gives one.
   public var publication: Digest?
+  /// Why what ran did run; nil where nothing did.
+  public var explanation: Explanation?
   /// What only who started the run knows: number, times, host, version. Never part of a key.
   public var provenance: [String: String] = [:]
 

@@ -68,7 +68,9 @@ public final class Session: Sendable {
   ) throws -> PassResult {
     let started = clock.wallTime
     let runner = Runner(plan: plan, store: store, drops: folders, threads: pipeline.threads)
+    let explanation = try runner.explain()
     var outcome = try runner.run(checkCancellation: checkCancellation, progress: progress)
+    if !outcome.record.isUnchanged { outcome.record.explanation = explanation }
     let latest = try outbox.latestRun()
     guard let publication = outcome.publication else {
       return PassResult(outcome: outcome, published: nil, latest: latest)
@@ -122,7 +124,7 @@ public final class Session: Sendable {
     }
   }
 
-  /// What a pass would do, and why.
+  /// What a pass would do, and why; reads records only.
   public func explain() throws -> Explanation {
     try Runner(plan: plan, store: store, drops: folders, threads: pipeline.threads).explain()
   }

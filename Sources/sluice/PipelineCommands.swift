@@ -79,7 +79,13 @@ private func explain(_ path: String) throws -> Int32 {
   let (pipeline, plan) = try load(path)
   let session = try Session(pipeline, plan: plan, report: { tell("\($0)") })
   defer { try? session.close() }
-  print(try session.explain(), terminator: "")
+  if let record = try PosixFileSystem().readFileIfPresent("\(pipeline.outbox)/latest/run.json") {
+    let last = try CanonicalJSON.decode(RunRecord.self, record)
+    if let explanation = last.explanation {
+      print("Run \(last.provenance["run"] ?? "?") did this:\n\(explanation)")
+    }
+  }
+  print("The next run would do this:\n\(try session.explain())", terminator: "")
   return 0
 }
 
