@@ -1,3 +1,8 @@
+// Configurations come in; projections, design rows, energies, forces and grades go out.
+//
+// One-particle sums are formed neighbour by neighbour, eight at a time. Their products are couplings
+// of pairs in real components, shared among all functions and formed for eight atoms at a time.
+
 import CKernels
 import Configurations
 import LinearAlgebra
