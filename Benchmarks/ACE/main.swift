@@ -1,4 +1,5 @@
-// Times the ACE engine on rattled bcc tungsten: microseconds per atom, best of several repetitions.
+// Times the ACE engine on rattled bcc tungsten: microseconds per atom, processor time of one thread,
+// best of several repetitions.
 // Usage: ace-benchmark [functions…]; standard: 100 500 1000 functions, 250 atoms, cutoff 5.5 Å.
 
 import ACE
@@ -46,7 +47,9 @@ func processorTime() -> Double {
 }
 
 /// Best time of one call, microseconds per atom.
-func time(_ label: String, atoms: Int, repetitions: Int, _ body: () throws -> Void) rethrows {
+func time(
+  _ label: String, atoms: Int, repetitions: Int, unit: String = "us/atom", _ body: () throws -> Void
+) rethrows {
   var best = Double.infinity
   for _ in 0..<repetitions {
     let start = processorTime()
@@ -54,7 +57,7 @@ func time(_ label: String, atoms: Int, repetitions: Int, _ body: () throws -> Vo
     best = min(best, processorTime() - start)
   }
   let tenths = Int(best / Double(atoms) * 10 + 0.5)
-  print("  \(label): \(tenths / 10).\(tenths % 10) us/atom")
+  print("  \(label): \(tenths / 10).\(tenths % 10) \(unit)")
 }
 
 useSingleThreadedBLAS()
@@ -93,9 +96,13 @@ for count in counts.isEmpty ? [100, 500, 1000] : counts {
   }
   let (yaml, yace) = (potential.yaml, potential.yace)
   print("  .yaml of \(yaml.count / 1024) kB, .yace of \(yace.count / 1024) kB")
-  try time("read .yaml, whole file", atoms: 1, repetitions: 3) { _ = try Potential(yaml: yaml) }
-  try time("read .yace, whole file", atoms: 1, repetitions: 3) { _ = try Potential(yace: yace) }
-  time("write .yace, whole file", atoms: 1, repetitions: 3) { _ = potential.yace }
+  try time("read .yaml, whole file", atoms: 1, repetitions: 3, unit: "us") {
+    _ = try Potential(yaml: yaml)
+  }
+  try time("read .yace, whole file", atoms: 1, repetitions: 3, unit: "us") {
+    _ = try Potential(yace: yace)
+  }
+  time("write .yace, whole file", atoms: 1, repetitions: 3, unit: "us") { _ = potential.yace }
   for cells in [1, 2, 3, 5] {
     let c = tungsten(cells: cells, amplitude: 0.05)
     try time("design rows, \(c.count) atoms", atoms: c.count, repetitions: 3) {

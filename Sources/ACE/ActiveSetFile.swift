@@ -1,7 +1,7 @@
 import Configurations
 import LinearAlgebra
 
-/// The `.asi` format: a NumPy `.npz` with one inverse active set per element (FORMATS 3.8). Members
+/// The `.asi` format: a NumPy `.npz` with one inverse active set per element. Members
 /// are stored uncompressed, in C order: LAMMPS reads nothing else.
 public struct ActiveSetFile: Sendable, Equatable {
   /// Inverse active sets by element, sorted by symbol; shape [functions][functions], row k belongs to

@@ -1,3 +1,9 @@
+// A specification or a file comes in, the functions of linear ACE in their one order go out.
+//
+// Drautz 2019, doi:10.1103/PhysRevB.99.014104 (the expansion); Lysogorskiy et al. 2021,
+// doi:10.1038/s41524-021-00559-9 (the product basis and its files); Bochkarev et al. 2022,
+// doi:10.1103/PhysRevMaterials.6.013804 (several elements, selection of functions).
+
 import Configurations
 
 /// A resolved ACE basis: bonds and, per element, functions in evaluator order. That order is the

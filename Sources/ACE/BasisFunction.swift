@@ -55,7 +55,7 @@ public struct BasisFunction: Sendable, Hashable {
 }
 
 /// The order in which LAMMPS and pacemaker hold the functions of an element, hence that of columns
-/// of projections and of active sets (FORMATS 3.4).
+/// of projections and of active sets.
 package enum EvaluatorOrder {
   /// Rank, centre, species, n, l; couplings are not compared.
   static func precedes(_ a: BasisFunction, _ b: BasisFunction) -> Bool {

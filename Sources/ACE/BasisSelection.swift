@@ -3,7 +3,7 @@ import Configurations
 extension Basis {
   /// The basis that a specification means: candidates of each block of elements by power order
   /// (rank + sum n + sum l), linearly independent, and free of functions whose evaluator order could
-  /// differ between programs (FORMATS sections 2 and 3.4).
+  /// differ between programs. Fewer than asked for where the limits of n and l allow no more.
   public init(_ specification: BasisSpecification) throws(ACEError) {
     try specification.validate()
     let elements = specification.elements

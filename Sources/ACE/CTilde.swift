@@ -1,6 +1,6 @@
 import Configurations
 
-/// The content of a `.yace` file: functions expanded in m, summed over couplings (FORMATS 3.7).
+/// The content of a `.yace` file: functions expanded in m, summed over couplings.
 public struct CTildeFile: Sendable, Equatable {
   /// All functions that share centre, species, n and l.
   public struct Function: Sendable, Equatable {

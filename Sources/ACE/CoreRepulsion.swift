@@ -1,7 +1,7 @@
 import Configurations
 import Glibc
 
-/// Short-range repulsion of foreign potentials (FORMATS 3.5). Sums over all of an atom's bonds.
+/// Short-range repulsion of foreign potentials. Sums over all of an atom's bonds.
 struct CoreRepulsion {
   /// Repulsion of one bond at distance r, eV, and its derivative.
   static func pair(_ bond: Bond, _ a: Element, _ b: Element, _ r: Double) -> (Double, Double) {

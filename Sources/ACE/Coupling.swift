@@ -33,8 +33,8 @@ enum ClebschGordan {
 }
 
 /// The fixed binary tree that couples r angular momenta to zero: leaves are paired (0,1), (2,3), …,
-/// results are paired again in order, an odd last one waits; the last step is the root with L = 0
-/// (FORMATS 3.3). Nodes 0..<rank are leaves, rank + s is the result of step s.
+/// results are paired again in order, an odd last one waits; the last step is the root with L = 0.
+/// Nodes 0..<rank are leaves, rank + s is the result of step s.
 struct CouplingTree {
   struct Step {
     let left: Int

@@ -1,6 +1,6 @@
 import Glibc
 
-/// How the densities of an atom become its energy: sum over p of w_p F(rho_p; m_p) (FORMATS 3.5).
+/// How the densities of an atom become its energy: sum over p of w_p F(rho_p; m_p).
 public struct Embedding: Sendable, Equatable {
   public enum Kind: String, Sendable {
     case finnisSinclair = "FinnisSinclair"

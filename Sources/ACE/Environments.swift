@@ -44,6 +44,12 @@ struct AtomBlocks {
   let elements: [Int]
   let blocks: [Block]
 
+  /// Some of the blocks.
+  init(_ whole: AtomBlocks, _ blocks: [Block]) {
+    (list, elements) = (whole.list, whole.elements)
+    self.blocks = blocks
+  }
+
   init(_ configuration: Configuration, basis: Basis) throws(ACEError) {
     var elements: [Int] = []
     for (atom, element) in configuration.species.enumerated() {

@@ -9,6 +9,24 @@ extension Evaluator {
     of configuration: Configuration, workspace: Workspace = Workspace()
   ) throws(ACEError) -> DesignRows {
     let atoms = try AtomBlocks(configuration, basis: basis)
+    var none: ProjectionRows?
+    return try designRows(atoms, configuration, &none, workspace)
+  }
+
+  /// Design rows and projections of a configuration at the price of the design rows.
+  public func features(
+    of configuration: Configuration, workspace: Workspace = Workspace()
+  ) throws(ACEError) -> (rows: DesignRows, projections: [Projections]) {
+    let atoms = try AtomBlocks(configuration, basis: basis)
+    var projections: ProjectionRows? = ProjectionRows(atoms, basis)
+    let rows = try designRows(atoms, configuration, &projections, workspace)
+    return (rows, projections!.projections)
+  }
+
+  private func designRows(
+    _ atoms: AtomBlocks, _ configuration: Configuration, _ projections: inout ProjectionRows?,
+    _ workspace: Workspace
+  ) throws(ACEError) -> DesignRows {
     let columns = basis.columnCount
     var energy = [Double](repeating: 0, count: columns)
     // Six strain rows behind the force rows, taken apart at the end.
@@ -21,6 +39,7 @@ extension Evaluator {
         block, of: atoms, program: program, workspace: workspace)
       program.multiply(environment.nodes, gradients: true)
       let values = self.values(program, environment, workspace)
+      projections?.append(values, block)
       let first = basis.columns(ofElement: block.element).lowerBound
       for f in 0..<program.functionCount {
         for lane in block.atoms.indices { energy[first + f] += values[8 * f + lane] }

@@ -25,13 +25,12 @@ extension Evaluator {
       guard let inverse = inverses[element] else { continue }
       let blocks = atoms.blocks.filter { $0.element == element }
       for start in stride(from: 0, to: blocks.count, by: 32) {
-        let batch = blocks[start..<min(start + 32, blocks.count)]
-        let members = batch.flatMap(\.atoms)
-        var rows = [Double](repeating: 0, count: members.count * inverse.rows)
-        for (k, block) in batch.enumerated() { try fill(&rows, at: 8 * k, block, atoms, workspace) }
-        let weights = Matrix(rows: members.count, columns: inverse.rows, storage: rows).times(
-          inverse)
-        for (row, atom) in members.enumerated() {
+        let batch = AtomBlocks(atoms, Array(blocks[start..<min(start + 32, blocks.count)]))
+        var collected = ProjectionRows(batch, basis)
+        for block in batch.blocks { collected.append(try values(block, atoms, workspace), block) }
+        let rows = collected.projections[0]
+        let weights = rows.values.times(inverse)
+        for (row, atom) in rows.atoms.enumerated() {
           grades[atom] = Self.largest(
             weights.storage[row * inverse.rows..<(row + 1) * inverse.rows])
         }

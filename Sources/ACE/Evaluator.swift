@@ -1,3 +1,8 @@
+// Configurations come in; projections, design rows, energies, forces and grades go out.
+//
+// One-particle sums are formed neighbour by neighbour, eight at a time. Their products are couplings
+// of pairs in real components, shared among all functions and formed for eight atoms at a time.
+
 import CKernels
 import Configurations
 import LinearAlgebra
@@ -65,41 +70,19 @@ public struct Evaluator: Sendable {
     of configuration: Configuration, workspace: Workspace = Workspace()
   ) throws(ACEError) -> [Projections] {
     let atoms = try AtomBlocks(configuration, basis: basis)
-    var members = [[Int]](repeating: [], count: basis.elements.count)
-    for block in atoms.blocks { members[block.element] += block.atoms }
-    var storage = basis.elements.indices.map {
-      [Double](repeating: 0, count: members[$0].count * basis.functions[$0].count)
-    }
-    var done = [Int](repeating: 0, count: basis.elements.count)
-    for block in atoms.blocks {
-      try fill(
-        &storage[block.element], at: done[block.element], block, atoms, workspace)
-      done[block.element] += block.atoms.count
-    }
-    return basis.elements.indices.filter { !members[$0].isEmpty }.map {
-      Projections(
-        element: $0, atoms: members[$0],
-        values: Matrix(
-          rows: members[$0].count, columns: basis.functions[$0].count, storage: storage[$0]))
-    }
+    var rows = ProjectionRows(atoms, basis)
+    for block in atoms.blocks { rows.append(try values(block, atoms, workspace), block) }
+    return rows.projections
   }
 
-  /// Writes the projections of a block's atoms as rows, from row `first` on.
-  func fill(
-    _ rows: inout [Double], at first: Int, _ block: AtomBlocks.Block, _ atoms: AtomBlocks,
-    _ workspace: Workspace
-  ) throws(ACEError) {
+  /// Values of all functions of a block's element, shape [functions][8].
+  func values(
+    _ block: AtomBlocks.Block, _ atoms: AtomBlocks, _ workspace: Workspace
+  ) throws(ACEError) -> UnsafeMutablePointer<Double> {
     let program = programs[block.element]
-    let count = program.functionCount
-    precondition(rows.count >= (first + block.atoms.count) * count, "room for the block")
     let environment = try BlockEnvironment(block, of: atoms, program: program, workspace: workspace)
     program.multiply(environment.nodes, gradients: false)
-    let values = self.values(program, environment, workspace)
-    rows.withUnsafeMutableBufferPointer {
-      guard let base = $0.baseAddress else { return }
-      sluice_ace_rows(
-        values, Int32(count), Int32(block.atoms.count), base + first * count, Int64(count))
-    }
+    return values(program, environment, workspace)
   }
 
   /// Values of all functions, shape [functions][8].
@@ -110,5 +93,45 @@ public struct Evaluator: Sendable {
     sluice_ace_values(
       program.functions.pointer, Int32(program.functionCount), environment.nodes, values)
     return values
+  }
+}
+
+/// Collects projections block by block as rows per element.
+struct ProjectionRows {
+  private let counts: [Int]
+  private let members: [[Int]]
+  private var storage: [[Double]]
+  private var done: [Int]
+
+  init(_ atoms: AtomBlocks, _ basis: Basis) {
+    var members = [[Int]](repeating: [], count: basis.elements.count)
+    for block in atoms.blocks { members[block.element] += block.atoms }
+    let counts = basis.functions.map(\.count)
+    storage = zip(members, counts).map { Array(repeating: 0, count: $0.count * $1) }
+    done = Array(repeating: 0, count: basis.elements.count)
+    self.members = members
+    self.counts = counts
+  }
+
+  /// `values`: shape [functions][8]; blocks of an element in their order.
+  mutating func append(_ values: UnsafePointer<Double>, _ block: AtomBlocks.Block) {
+    let count = counts[block.element]
+    let first = done[block.element]
+    storage[block.element].withUnsafeMutableBufferPointer {
+      precondition($0.count >= (first + block.atoms.count) * count, "room for the block")
+      guard let base = $0.baseAddress else { return }
+      sluice_ace_rows(
+        values, Int32(count), Int32(block.atoms.count), base + first * count, Int64(count))
+    }
+    done[block.element] += block.atoms.count
+  }
+
+  /// One entry per element that occurs.
+  var projections: [Projections] {
+    members.indices.filter { !members[$0].isEmpty }.map {
+      Projections(
+        element: $0, atoms: members[$0],
+        values: Matrix(rows: members[$0].count, columns: counts[$0], storage: storage[$0]))
+    }
   }
 }

@@ -1,5 +1,5 @@
 /// Which lists of intermediate angular momenta give linearly independent functions when some of the
-/// factors are the same one-particle function (FORMATS 3.4). Remembers what it worked out.
+/// factors are the same one-particle function. Remembers what it worked out.
 package struct IndependentCouplings {
   package init() {}
 

@@ -1,6 +1,6 @@
 import Configurations
 
-/// The `.yace` (C-tilde) format that LAMMPS' `pair_style pace` reads (FORMATS 3.7).
+/// The `.yace` (C-tilde) format that LAMMPS' `pair_style pace` reads.
 extension CTildeFile {
   /// The bytes of the file; reading them gives this content again, bit for bit.
   public var encoded: [UInt8] {

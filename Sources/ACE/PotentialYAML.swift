@@ -1,6 +1,6 @@
 import Configurations
 
-/// The `.yaml` (B basis) format of pacemaker and LAMMPS (FORMATS 3.6).
+/// The `.yaml` (B basis) format of pacemaker and LAMMPS.
 extension Potential {
   /// Metadata key under which our files keep reference energies ("W: -12.5, Zr: -8"): the format has
   /// no place for them. Files of other programs do not have it, and then nothing is added.

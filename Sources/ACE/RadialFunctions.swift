@@ -1,6 +1,6 @@
 // The radial functions of a bond and what else a bond carries in the files.
 
-/// The family of radial functions g_k(r), k = 1... (FORMATS 3.2). All vanish at the cutoff and beyond,
+/// The family of radial functions g_k(r), k = 1.... All vanish at the cutoff and beyond,
 /// but for `chebLinear`, which jumps there and is meant for reading old potentials only.
 public enum RadialKind: Sendable, Hashable {
   /// Simplified spherical Bessel functions: smooth at the cutoff, no parameters. The default.
@@ -80,7 +80,7 @@ extension RadialKind: Codable {
   }
 }
 
-/// How short distances are treated (FORMATS 3.2, 3.5).
+/// How short distances are treated.
 public enum InnerCutoffKind: String, Sendable, Hashable {
   /// ACE fades as the core repulsion of an atom grows.
   case density

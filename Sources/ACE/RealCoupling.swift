@@ -2,7 +2,7 @@
 //
 // A quantity X_LM whose conjugate is (-1)^M X_L,-M has 2L + 1 real components: x_0 = X_0,
 // x_m = √2 Re X_m, x_-m = √2 Im X_m. Coupling two such with odd l1 + l2 - L gives i times such a
-// quantity; `CoupledNode.phase` keeps track of that factor.
+// quantity; `ProgramBuilder` keeps track of that factor.
 
 /// The real coupling tensor of (l1, l2 -> L), values[i][j][k] for components i, j of the factors.
 struct CouplingTensor: Equatable {

@@ -110,6 +110,9 @@ import Testing
         #expect(abs(ensemble.strainDerivatives[m][i, j] - virial[row]) < 100 * tolerance)
       }
     }
+    let both = try evaluator.features(of: c)
+    #expect(both.rows == rows)
+    #expect(try both.projections == evaluator.projections(of: c))
     var sums = [Double](repeating: 0, count: basis.columnCount)
     for group in try evaluator.projections(of: c) {
       for row in 0..<group.atoms.count {
