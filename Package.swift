@@ -66,6 +66,9 @@ let programs: [Target] = [
   .executableTarget(
     name: "generate-tungsten", dependencies: ["TungstenReference", "Configurations", "Platform"],
     path: "Sources/TungstenGenerator"),
+  // Run by hand (`make bench`), never as a test.
+  .executableTarget(
+    name: "ace-benchmark", dependencies: ["ACE", "Configurations", "LinearAlgebra"], path: "Benchmarks/ACE"),
 ]
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {

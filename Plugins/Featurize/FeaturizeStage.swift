@@ -83,11 +83,11 @@ private struct SourceFeatures {
       FeatureIndex.Frame(
         frame: summary.frame, ionicStep: summary.ionicStep, atoms: configuration.count, group: group, block: block))
     shortest.merge(try configuration.shortestDistances(within: FeatureIndex.shortDistance), uniquingKeysWith: min)
-    for projections in try evaluator.projections(of: configuration, workspace: workspace) {
-      environments[projections.element] += projections.values.storage
-      for atom in projections.atoms { sites[projections.element] += [position, Int32(atom)] }
+    let (rows, projections) = try evaluator.features(of: configuration, workspace: workspace)
+    for part in projections {
+      environments[part.element] += part.values.storage
+      for atom in part.atoms { sites[part.element] += [position, Int32(atom)] }
     }
-    let rows = try evaluator.designRows(of: configuration, workspace: workspace)
     var composition = [Int](repeating: 0, count: basis.elements.count)
     for element in configuration.species { composition[basis.index(of: element)!] += 1 }
     func key(_ kind: RowKind) -> RowKey { RowKey(block: block, group: group, kind: kind) }
