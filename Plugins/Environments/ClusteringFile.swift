@@ -1,3 +1,4 @@
+import LinearAlgebra
 import Novelty
 import Platform
 import StageKit
@@ -9,11 +10,11 @@ public enum ClusteringFile {
 
   public static func encode(_ clustering: Clustering) throws -> [UInt8] {
     let parts = clustering.parts.sorted { $0.key < $1.key }.map { (name: $0.key, bytes: $0.value) }
-    return StoredZip.encode([("summary.json", try CanonicalJSON.encode(clustering.summary))] + parts)
+    return NumPyArchive.encode([("summary.json", try CanonicalJSON.encode(clustering.summary))] + parts)
   }
 
   public static func decode(_ bytes: [UInt8]) throws -> Clustering {
-    let parts = Dictionary(uniqueKeysWithValues: try StoredZip.decode(bytes).map { ($0.name, $0.bytes) })
+    let parts = Dictionary(uniqueKeysWithValues: try NumPyArchive.decode(bytes).map { ($0.name, $0.bytes) })
     guard let summary = parts["summary.json"] else { throw StageError("a clustering without its summary") }
     return try Clustering(
       summary: try CanonicalJSON.decode(Clustering.Summary.self, summary), parts: parts)

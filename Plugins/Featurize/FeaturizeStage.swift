@@ -127,10 +127,12 @@ private struct SourceFeatures {
         FeatureIndex.sitesPart(element.symbol), NumPyArray(shape: [rows, 2], values: sites[index]).encoded)
     }
     draft.add(
-      "index.json", try CanonicalJSON.encode(FeatureIndex(
+      "index.json",
+      try CanonicalJSON.encode(
+        FeatureIndex(
           frames: frames, environments: held, basis: Digest(of: basis), shortestDistances: shortest)))
     draft.add("basis.json", basis)
-    draft.add("factors.npz", StoredZip.encode(factors.finish().encoded()))
+    draft.add("factors.npz", NumPyArchive.encode(factors.finish().encoded()))
     return draft
   }
 }

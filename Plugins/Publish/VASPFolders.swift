@@ -19,7 +19,8 @@ struct VASPFolders {
 
   /// POSCAR, what the template holds, and POTCAR where the user has pointed to one for every element.
   func files(_ candidate: Candidate, _ structure: Configuration) throws -> [(name: String, bytes: [UInt8])] {
-    let comment = "\(structure.formula) rank \(candidate.rank): \(candidate.reason); from \(candidate.source) frame \(candidate.frame)"
+    let comment =
+      "\(structure.formula) rank \(candidate.rank): \(candidate.reason); from \(candidate.source) frame \(candidate.frame)"
     var files = [(name: "POSCAR", bytes: POSCARWriter().bytes(structure, comment: comment))]
     files += template
     let elements = POSCARWriter.order(of: structure).reduce(into: [String]()) { list, atom in

@@ -20,7 +20,7 @@ struct EnsembleModel: Sendable {
     evaluator = Evaluator(potential.basis)
     basisDigest = Digest(of: try context.bytes(artifact, "basis.json"))
     if let part = artifact.part("ensemble.npz") {
-      let files = try StoredZip.decode(context.bytes(part))
+      let files = try NumPyArchive.decode(context.bytes(part))
       members = try files.first { $0.name == "coefficients.npy" }.map { try Matrix(numPyBytes: $0.bytes) }
       digest = part.digest
     } else {

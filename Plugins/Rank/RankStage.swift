@@ -53,7 +53,8 @@ public struct RankStage: FoldStage {
         Diagnostic(
           .note, code: "rank-deficient",
           cause: "the environments of \(element) span \(reference.sets.global.rank) of "
-            + "\(model.functions(element)) directions; what leaves that span has no finite grade and counts as outside."))
+            + "\(model.functions(element)) directions; what leaves that span has no finite grade and counts as outside."
+        ))
     }
     return result
   }

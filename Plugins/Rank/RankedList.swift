@@ -53,7 +53,8 @@ struct RankedList {
     let local = candidate.localGrades[candidate.atom]
     let global = candidate.globalGrades[candidate.atom]
     let grade = { (value: Double) in value.isFinite ? rounded(value) : "outside the span" }
-    let verdict = candidate.broken.map { "\($0); " } ?? (candidate.score > options.score.novelty ? "" : "close to what is known: ")
+    let verdict =
+      candidate.broken.map { "\($0); " } ?? (candidate.score > options.score.novelty ? "" : "close to what is known: ")
     return Ranking.Entry(
       rank: rank, source: candidate.source.digest, frame: candidate.frame, formula: candidate.configuration.formula,
       atoms: candidate.configuration.count, score: candidate.score, gain: gain, globalGrade: candidate.globalGrade,
@@ -71,7 +72,8 @@ struct RankedList {
     case .brokenGeometry, .beyondBudget: return nil
     case .gainExplained(let share, let nearest):
       return "near-duplicate: \(rounded(100 * share)) % of its news is left after \(rank(nearest))"
-    case .nearDuplicate(let distance, let other): return "near-duplicate of \(rank(other)) (distance \(rounded(distance)))"
+    case .nearDuplicate(let distance, let other):
+      return "near-duplicate of \(rank(other)) (distance \(rounded(distance)))"
     case .noGain: return "known: the training data leave nothing to gain"
     }
   }

@@ -92,11 +92,11 @@ struct References: Sendable {
 
   private static func encode(_ sets: LocalActiveSets) throws -> [UInt8] {
     let parts = sets.parts.sorted { $0.key < $1.key }.map { (name: $0.key, bytes: $0.value) }
-    return StoredZip.encode([("summary.json", try CanonicalJSON.encode(sets.summary))] + parts)
+    return NumPyArchive.encode([("summary.json", try CanonicalJSON.encode(sets.summary))] + parts)
   }
 
   private static func decode(_ bytes: [UInt8]) throws -> LocalActiveSets {
-    let parts = Dictionary(uniqueKeysWithValues: try StoredZip.decode(bytes).map { ($0.name, $0.bytes) })
+    let parts = Dictionary(uniqueKeysWithValues: try NumPyArchive.decode(bytes).map { ($0.name, $0.bytes) })
     guard let summary = parts["summary.json"] else { throw StageError("active sets without their summary") }
     return try LocalActiveSets(
       summary: try CanonicalJSON.decode(LocalActiveSets.Summary.self, summary), parts: parts)

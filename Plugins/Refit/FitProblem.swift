@@ -70,8 +70,10 @@ struct FitProblem: Sendable {
           keys: try CanonicalJSON.decode([RowKey].self, bytes)))
     }
     tree = try FactorTree(layout: layout, sources: sources)
-    blocks = Set(indices.flatMap { entry in entry.index.frames.map { BlockName(source: entry.source.digest, block: $0.block) } })
-      .sorted()
+    blocks = Set(
+      indices.flatMap { entry in entry.index.frames.map { BlockName(source: entry.source.digest, block: $0.block) } }
+    )
+    .sorted()
     heldOut = Self.heldOut(blocks, options)
     prior =
       options.prior == "ridge"
@@ -120,7 +122,7 @@ struct FitProblem: Sendable {
   }
 
   private static func factors(_ artifact: Artifact, _ context: StageContext) throws -> SourceFactors {
-    let members = try StoredZip.decode(context.bytes(artifact, "factors.npz"))
+    let members = try NumPyArchive.decode(context.bytes(artifact, "factors.npz"))
     let byName = Dictionary(uniqueKeysWithValues: members.map { ($0.name, $0.bytes) })
     return try SourceFactors { byName[$0] }
   }

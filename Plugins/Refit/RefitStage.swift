@@ -38,7 +38,7 @@ public struct RefitStage: FoldStage {
     if let ensemble {
       draft.add(
         "ensemble.npz",
-        StoredZip.encode([
+        NumPyArchive.encode([
           ("coefficients.npy", ensemble.coefficients.numPyBytes),
           ("referenceEnergies.npy", ensemble.referenceEnergies.numPyBytes),
         ]))
@@ -59,7 +59,8 @@ public struct RefitStage: FoldStage {
     let specification = problem.specification
     let elements = basis.elements.map(\.symbol)
     var summary = FitSummary(
-      basis: "linear ACE, \(specification.radial.name), cutoff \(specification.cutoff) Å, ranks 1–\(specification.order)",
+      basis:
+        "linear ACE, \(specification.radial.name), cutoff \(specification.cutoff) Å, ranks 1–\(specification.order)",
       elements: elements, functions: elements.indices.map { basis.columns(ofElement: $0).count })
     summary.sources = problem.indices.count
     summary.configurations = problem.indices.reduce(0) { $0 + $1.index.frames.count }

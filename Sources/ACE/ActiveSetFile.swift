@@ -25,12 +25,14 @@ public struct ActiveSetFile: Sendable, Equatable {
 
   public init(decoding bytes: [UInt8]) throws(PotentialFileError) {
     var found: [(element: Element, inverse: Matrix)] = []
-    for (name, content) in try StoredArchive.members(bytes) {
+    let members: [(name: String, bytes: [UInt8])]
+    do { members = try NumPyArchive.decode(bytes) } catch { throw PotentialFileError(error.description) }
+    for (name, content) in members {
       guard name.hasSuffix(".npy"), let element = Element(symbol: name.dropLast(4)) else {
         throw PotentialFileError(field: name, "is not an element with .npy behind it")
       }
       let matrix: Matrix
-      do { matrix = try Matrix(numPyBytes: Array(content)) } catch {
+      do { matrix = try Matrix(numPyBytes: content) } catch {
         throw PotentialFileError(field: name, error.description)
       }
       guard matrix.rows == matrix.columns else {
@@ -47,6 +49,6 @@ public struct ActiveSetFile: Sendable, Equatable {
 
   /// The bytes of the file: the same for the same content.
   public var encoded: [UInt8] {
-    StoredArchive.encode(inverses.map { ("\($0.element.symbol).npy", $0.inverse.numPyBytes) })
+    NumPyArchive.encode(inverses.map { (name: "\($0.element.symbol).npy", bytes: $0.inverse.numPyBytes) })
   }
 }

@@ -87,8 +87,7 @@ struct ExtendedXYZColumns {
   }
 
   /// The first column of symbols or atomic numbers says what the atoms are; others are kept as they are.
-  private mutating func role(_ name: String, _ kind: Kind, _ width: Int, _ keys: LabelKeys) -> Role
-  {
+  private mutating func role(_ name: String, _ kind: Kind, _ width: Int, _ keys: LabelKeys) -> Role {
     let lower = name.lowercased()
     func isFirst(_ role: Role) -> Bool { !columns.contains { $0.role == role } }
     if kind == .text, width == 1, ["species", "symbols", "symbol", "element"].contains(lower),

@@ -43,8 +43,7 @@ struct ExtendedXYZComment {
 
   private init(bytes: Bytes) { self.bytes = bytes }
 
-  private mutating func parseEntry(into entries: inout [ExtendedXYZEntry]) throws(Malformed) -> Bool
-  {
+  private mutating func parseEntry(into entries: inout [ExtendedXYZEntry]) throws(Malformed) -> Bool {
     skipBlanks()
     guard i < bytes.count else { return false }
     let key: String
@@ -105,8 +104,7 @@ struct ExtendedXYZComment {
     return (open + 1..<i - 1, escaped)
   }
 
-  private mutating func bracketRange(_ open: UInt8, _ close: UInt8) throws(Malformed) -> Range<Int>
-  {
+  private mutating func bracketRange(_ open: UInt8, _ close: UInt8) throws(Malformed) -> Range<Int> {
     let first = i
     var depth = 0
     while i < bytes.count {

@@ -71,8 +71,7 @@ public struct Runner: Sendable {
 
   /// Forgets that units whose name passes `matches` were set aside, so that the next run reads them
   /// again. Returns their names.
-  public func retry(matching matches: (String) -> Bool = { _ in true }) throws(RunError) -> [String]
-  {
+  public func retry(matching matches: (String) -> Bool = { _ in true }) throws(RunError) -> [String] {
     do {
       var names: [String] = []
       let finder = ActionFinder(plan: plan, store: store, threads: threads)

@@ -145,8 +145,7 @@ public final class InMemoryDrops: DropProvider {
     }
 
     /// A run folder: file names are relative to it.
-    public init(folder name: String, group: String? = nil, files: [(name: String, bytes: [UInt8])])
-    {
+    public init(folder name: String, group: String? = nil, files: [(name: String, bytes: [UInt8])]) {
       self.name = name
       self.group = group
       self.files = files.map { (name + "/" + $0.name, $0.bytes) }

@@ -257,8 +257,7 @@ final class WatchedObjects: ObjectAccess {
 
   init(_ store: any ActionStore) { self.store = store }
 
-  private func watched<Result>(_ part: ArtifactPart?, _ body: () throws -> Result) throws -> Result
-  {
+  private func watched<Result>(_ part: ArtifactPart?, _ body: () throws -> Result) throws -> Result {
     do { return try body() } catch {
       failure.withLock { if $0 == nil { $0 = (part, error) } }
       throw error

@@ -3,6 +3,8 @@
 /// A file that is not a NumPy array of the kind we write.
 public struct NumPyFormatError: Error, CustomStringConvertible {
   public let description: String
+
+  init(_ description: String) { self.description = description }
 }
 
 /// Numbers that a .npy file can hold, with their NumPy type code.
@@ -44,18 +46,18 @@ public struct NumPyArray<Scalar: NumPyScalar & Sendable>: Sendable {
   public init(decoding bytes: [UInt8]) throws(NumPyFormatError) {
     guard bytes.count >= 10, Array(bytes[0..<6]) == [0x93] + Array("NUMPY".utf8), bytes[6] == 1
     else {
-      throw NumPyFormatError(description: "not a NumPy .npy file, version 1")
+      throw NumPyFormatError("not a NumPy .npy file, version 1")
     }
     let start = 10 + Int(bytes[8]) + Int(bytes[9]) << 8
     guard bytes.count >= start else {
-      throw NumPyFormatError(description: ".npy header is cut off")
+      throw NumPyFormatError(".npy header is cut off")
     }
     let header = String(decoding: bytes[10..<start], as: UTF8.self)
     guard header.contains("'\(Scalar.numPyType)'"), header.contains("'fortran_order': False") else {
-      throw NumPyFormatError(description: "expected \(Scalar.numPyType) in C order: \(header)")
+      throw NumPyFormatError("expected \(Scalar.numPyType) in C order: \(header)")
     }
     guard let open = header.firstIndex(of: "("), let close = header[open...].firstIndex(of: ")")
-    else { throw NumPyFormatError(description: ".npy header has no shape") }
+    else { throw NumPyFormatError(".npy header has no shape") }
     var fields = header[header.index(after: open)..<close].split(
       separator: ",", omittingEmptySubsequences: false
     ).map { $0.drop { $0 == " " } }
@@ -64,17 +66,17 @@ public struct NumPyArray<Scalar: NumPyScalar & Sendable>: Sendable {
     var count = 1
     for field in fields {
       guard field.allSatisfy({ $0.isASCII && $0.isNumber }), let size = Int(field) else {
-        throw NumPyFormatError(description: ".npy header has a bad shape")
+        throw NumPyFormatError(".npy header has a bad shape")
       }
       let (product, overflow) = count.multipliedReportingOverflow(by: size)
-      guard !overflow else { throw NumPyFormatError(description: ".npy shape overflows") }
+      guard !overflow else { throw NumPyFormatError(".npy shape overflows") }
       count = product
       shape.append(size)
     }
     let stride = MemoryLayout<Scalar>.stride
     guard (bytes.count - start) / stride == count, (bytes.count - start) % stride == 0 else {
       throw NumPyFormatError(
-        description: ".npy holds \(bytes.count - start) bytes, not \(count) numbers of \(stride)")
+        ".npy holds \(bytes.count - start) bytes, not \(count) numbers of \(stride)")
     }
     self.shape = shape
     self.values = bytes.withUnsafeBytes { raw in
@@ -94,7 +96,7 @@ extension Matrix {
   public init(numPyBytes bytes: [UInt8]) throws(NumPyFormatError) {
     let array = try NumPyArray<Double>(decoding: bytes)
     guard array.shape.count == 2 else {
-      throw NumPyFormatError(description: "expected two dimensions, found \(array.shape.count)")
+      throw NumPyFormatError("expected two dimensions, found \(array.shape.count)")
     }
     self.init(rows: array.shape[0], columns: array.shape[1], storage: array.values)
   }

@@ -6,8 +6,7 @@ public enum Triangle: Sendable { case upper, lower }
 extension Matrix {
   /// Solves `T x = b` (or `Tᵀ x = b`) where T is the given triangle of this square matrix, for every
   /// column of `b`. A zero on the diagonal gives infinities, as in BLAS.
-  public func solvingTriangle(_ triangle: Triangle, transposed: Bool = false, _ b: Matrix) -> Matrix
-  {
+  public func solvingTriangle(_ triangle: Triangle, transposed: Bool = false, _ b: Matrix) -> Matrix {
     precondition(
       rows == columns && b.rows == rows, "a square triangle and as many rows on the right")
     var result = b

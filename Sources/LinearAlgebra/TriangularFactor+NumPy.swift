@@ -17,14 +17,14 @@ extension TriangularFactor {
   public init(numPyBytes bytes: [UInt8], columns: Int, rowCount: Int) throws(NumPyFormatError) {
     let array = try NumPyArray<Double>(decoding: bytes)
     guard columns > 0, columns < 1 << 24, rowCount >= 0, array.values.allSatisfy(\.isFinite) else {
-      throw NumPyFormatError(description: "a factor needs columns and finite numbers")
+      throw NumPyFormatError("a factor needs columns and finite numbers")
     }
     if array.shape == [columns * (columns + 1) / 2], rowCount >= columns {
       var matrix = Matrix(rows: columns, columns: columns)
       var next = 0
       for i in 0..<columns {
         guard array.values[next] >= 0 else {
-          throw NumPyFormatError(description: "a triangle has a non-negative diagonal")
+          throw NumPyFormatError("a triangle has a non-negative diagonal")
         }
         for j in i..<columns {
           matrix[i, j] = array.values[next]
@@ -40,7 +40,7 @@ extension TriangularFactor {
         rowCount: rowCount)
     } else {
       throw NumPyFormatError(
-        description: "shape \(array.shape) is no factor of \(rowCount) rows and \(columns) columns")
+        "shape \(array.shape) is no factor of \(rowCount) rows and \(columns) columns")
     }
   }
 }

@@ -12,8 +12,7 @@ public struct Digest: Hashable, Comparable, Sendable, Codable, CustomStringConve
   /// The digest of `bytes`.
   public init<Bytes: Sequence>(of bytes: Bytes) where Bytes.Element == UInt8 {
     var builder = DigestBuilder()
-    if bytes.withContiguousStorageIfAvailable({ builder.update(UnsafeRawBufferPointer($0)) }) == nil
-    {
+    if bytes.withContiguousStorageIfAvailable({ builder.update(UnsafeRawBufferPointer($0)) }) == nil {
       Array(bytes).withUnsafeBytes { builder.update($0) }
     }
     self = builder.finish()

@@ -83,8 +83,7 @@ public struct ColumnLayout: Hashable, Sendable, Codable {
   ///   - stress: eV/Å³, tension positive, the same order, shape [6].
   ///   - volume: of the cell, Å³.
   ///   - atoms: number of atoms.
-  public func stressRows(basis rows: Matrix, stress: [Double], volume: Double, atoms: Int) -> Matrix
-  {
+  public func stressRows(basis rows: Matrix, stress: [Double], volume: Double, atoms: Int) -> Matrix {
     withoutComposition(
       rows, targets: stress.map { $0 * volume }, scale: 1 / Double(atoms).squareRoot())
   }

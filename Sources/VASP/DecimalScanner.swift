@@ -142,8 +142,7 @@ package enum DecimalScanner {
   }
 
   @inline(never)
-  private static func slow(_ text: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int) -> Double?
-  {
+  private static func slow(_ text: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int) -> Double? {
     let token = text[start..<end].map { $0 | 0x20 == 0x64 ? 0x65 : $0 }
     return Double(String(decoding: token, as: UTF8.self))
   }

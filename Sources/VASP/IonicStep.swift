@@ -89,8 +89,7 @@ extension IonicStep {
     labels.electronicallyConverged = converged
     labels.machineLearned = machineLearned
     var properties: [String: PropertyValue] = [:]
-    if let moments, moments.count == positions.count * momentColumns, moments.allSatisfy(\.isFinite)
-    {
+    if let moments, moments.count == positions.count * momentColumns, moments.allSatisfy(\.isFinite) {
       properties["magmoms"] = .perAtomReals(moments, columns: momentColumns)
     }
     if let selective = selective, selective.count == positions.count * 3 {

@@ -42,8 +42,7 @@ public enum SourceFormat: String, Sendable, Codable {
       return isOutcar(head) ? .outcar : .potcar
     }
     if isOutcar(head) { return .outcar }
-    let lines = opening.split(separator: 0x0A, maxSplits: 12, omittingEmptySubsequences: false).map
-    {
+    let lines = opening.split(separator: 0x0A, maxSplits: 12, omittingEmptySubsequences: false).map {
       String(decoding: $0, as: UTF8.self)
     }
     if lines.prefix(12).contains(where: {

@@ -82,8 +82,7 @@ extension SourceReader {
   /// Why the input is not whole yet, nil where it is: every compression and archive must have its end,
   /// every vasprun.xml its `</modeling>`, every OUTCAR its timing block. For watchers: nothing is
   /// parsed. Throws where the input must be refused anyway.
-  public func incompleteness(of source: any ByteSource, name: String) throws(Diagnostic) -> String?
-  {
+  public func incompleteness(of source: any ByteSource, name: String) throws(Diagnostic) -> String? {
     let stream = SourceStream(source, name: name, limits: limits)
     var missing: String?
     while let entry = try stream.next() {

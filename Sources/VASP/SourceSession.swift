@@ -229,8 +229,7 @@ extension SourceReader {
       if result.error != nil || isNew(result.digest, result.name) { results.append(result) }
     }
 
-    private mutating func takeOther(_ entry: SourceEntry, _ format: SourceFormat) throws(Diagnostic)
-    {
+    private mutating func takeOther(_ entry: SourceEntry, _ format: SourceFormat) throws(Diagnostic) {
       try entry.drain()
       var result = ReadSource(
         name: entry.name, digest: entry.digest, format: format,

@@ -1,1 +1,3 @@
-let convertCommand = Command(name: "convert", operands: "", operandCount: 0...1000, summary: "", options: [], examples: []) { _ in 1 }
+let convertCommand = Command(
+  name: "convert", operands: "", operandCount: 0...1000, summary: "", options: [], examples: []
+) { _ in 1 }

@@ -1,1 +1,3 @@
-let predictCommand = Command(name: "predict", operands: "", operandCount: 0...1000, summary: "", options: [], examples: []) { _ in 1 }
+let predictCommand = Command(
+  name: "predict", operands: "", operandCount: 0...1000, summary: "", options: [], examples: []
+) { _ in 1 }

@@ -79,7 +79,9 @@ final class RunConsole: Sendable {
   func finish(_ result: PassResult, outbox: String) {
     let record = result.outcome.record
     for input in record.quarantined { tell("set aside: \(input.diagnostic)") }
-    for name in record.unsettled { tell("left for a later run (it still changes, or breaks off and may go on): \(name)") }
+    for name in record.unsettled {
+      tell("left for a later run (it still changes, or breaks off and may go on): \(name)")
+    }
     guard let latest = result.latest else { return }
     let folder = "\(outbox)/runs/\(padded(latest))"
     guard result.published != nil else {

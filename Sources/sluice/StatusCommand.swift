@@ -30,7 +30,9 @@ let statusCommand = Command(
   let run = try CanonicalJSON.decode(RunRecord.self, record)
   print("latest    run \(number), \(run.provenance["finished"] ?? "time unknown")")
   for stage in run.stages {
-    print("  \(Help.pad(stage.id, 12)) \(stage.ran) done, \(stage.cached) known, \(String(format: "%.2f", stage.seconds)) s")
+    print(
+      "  \(Help.pad(stage.id, 12)) \(stage.ran) done, \(stage.cached) known, \(String(format: "%.2f", stage.seconds)) s"
+    )
   }
   print("set aside " + (run.quarantined.isEmpty ? "nothing" : "\(run.quarantined.count) inputs"))
   for input in run.quarantined { print("  \(input.diagnostic)") }

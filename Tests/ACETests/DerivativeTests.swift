@@ -36,8 +36,7 @@ import Testing
     return a.indices.map { (-a[$0] + 8 * b[$0] - 8 * c[$0] + d[$0]) / (12 * step) }
   }
 
-  private static func strained(_ c: Configuration, _ i: Int, _ j: Int, _ e: Double) -> Configuration
-  {
+  private static func strained(_ c: Configuration, _ i: Int, _ j: Int, _ e: Double) -> Configuration {
     var strain = Matrix3.identity
     strain[i, j] += e / 2
     strain[j, i] += e / 2

@@ -110,8 +110,7 @@ import Testing
     ("[ 5.25 ]", "[ 5.25", nil, ""),
     ("lmaxi: 1", "lmaxi: &a 1", 12, ""),
     ("nr: [2]", "   nr: [2]", 24, ""),
-  ]) func errorsNameLineAndField(_ old: String, _ new: String, _ line: Int?, _ field: String) throws
-  {
+  ]) func errorsNameLineAndField(_ old: String, _ new: String, _ line: Int?, _ field: String) throws {
     let text = Self.byHand.replacing(old, with: new)
     #expect(text != Self.byHand)
     do {

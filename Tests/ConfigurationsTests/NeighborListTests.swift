@@ -3,8 +3,7 @@ import TestSupport
 import Testing
 
 /// Every image in a generous box, nothing clever: the oracle.
-private func bruteForce(_ c: Configuration, cutoff: Double, range: Int) -> [[NeighborList.Neighbor]]
-{
+private func bruteForce(_ c: Configuration, cutoff: Double, range: Int) -> [[NeighborList.Neighbor]] {
   var lists: [[NeighborList.Neighbor]] = []
   let periodic = c.cell?.periodic ?? []
   func images(_ d: Int) -> ClosedRange<Int> {

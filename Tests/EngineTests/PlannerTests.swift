@@ -127,8 +127,7 @@ private struct EachTotal: SourceStage {
     name: "each-total", version: 1, summary: "", takes: [StageInput(.total)],
     gives: [.perSource(.squares)])
   init(parameters: inout ParameterDecoder) throws(ParameterError) {}
-  func process(_ source: Source, _ inputs: StageInputs, _ context: StageContext) -> [ArtifactDraft]
-  { [] }
+  func process(_ source: Source, _ inputs: StageInputs, _ context: StageContext) -> [ArtifactDraft] { [] }
 }
 
 private struct WholeImport: ImportStage {
@@ -144,8 +143,7 @@ private struct WholeMap: SourceStage {
     name: "whole-map", version: 1, summary: "", takes: [StageInput(.numbers)],
     gives: [.whole(.total)])
   init(parameters: inout ParameterDecoder) throws(ParameterError) {}
-  func process(_ source: Source, _ inputs: StageInputs, _ context: StageContext) -> [ArtifactDraft]
-  { [] }
+  func process(_ source: Source, _ inputs: StageInputs, _ context: StageContext) -> [ArtifactDraft] { [] }
 }
 
 private struct Twice: FoldStage {

@@ -208,8 +208,7 @@ func code(_ body: () throws(FileSystemError) -> Void) -> FileSystemError.Code? {
         == .alreadyExists)
   }
 
-  @Test(arguments: Subject.Kind.allCases) func locksExcludeUntilClosed(_ kind: Subject.Kind) throws
-  {
+  @Test(arguments: Subject.Kind.allCases) func locksExcludeUntilClosed(_ kind: Subject.Kind) throws {
     let subject = try Subject(kind)
     let files = subject.fileSystem
     try files.createFile(subject.path("lock"), [])

@@ -1,15 +1,18 @@
-/// Zip archives without compression, as NumPy and LAMMPS exchange arrays.
-enum StoredArchive {
+// Several named byte strings as one zip archive without compression: with members called *.npy it is
+// what NumPy calls an .npz file, and what LAMMPS reads as .asi.
+
+/// Writes and reads archives of stored members. The same members give the same bytes.
+public enum NumPyArchive {
   private static let crcTable: [UInt32] = (0..<256).map { index in
     (0..<8).reduce(UInt32(index)) { crc, _ in crc & 1 == 1 ? crc >> 1 ^ 0xEDB8_8320 : crc >> 1 }
   }
 
-  static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
+  private static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
     ~bytes.reduce(~UInt32(0)) { crcTable[Int(($0 ^ UInt32($1)) & 255)] ^ $0 >> 8 }
   }
 
   /// Dated 1 January 1980, so that bytes depend on the members alone. Members below 4 GB.
-  static func encode(_ members: [(name: String, content: [UInt8])]) -> [UInt8] {
+  public static func encode(_ members: [(name: String, bytes: [UInt8])]) -> [UInt8] {
     var bytes: [UInt8] = []
     var directory: [UInt8] = []
     func put(_ value: Int, _ width: Int, to target: inout [UInt8]) {
@@ -46,26 +49,24 @@ enum StoredArchive {
   }
 
   /// Names and contents in directory order; checksums are verified.
-  static func members(
-    _ bytes: [UInt8]
-  ) throws(PotentialFileError) -> [(name: String, content: ArraySlice<UInt8>)] {
-    func get(_ at: Int, _ width: Int) throws(PotentialFileError) -> Int {
+  public static func decode(_ bytes: [UInt8]) throws(NumPyFormatError) -> [(name: String, bytes: [UInt8])] {
+    func get(_ at: Int, _ width: Int) throws(NumPyFormatError) -> Int {
       guard at >= 0, at + width <= bytes.count else {
-        throw PotentialFileError("the archive is cut off")
+        throw NumPyFormatError("the archive is cut off")
       }
       return (0..<width).reduce(0) { $0 | Int(bytes[at + $1]) << (8 * $1) }
     }
-    guard bytes.count >= 22 else { throw PotentialFileError("not a zip archive") }
+    guard bytes.count >= 22 else { throw NumPyFormatError("not a zip archive") }
     var end = bytes.count - 22
     while end >= max(0, bytes.count - 66_000), try get(end, 4) != 0x0605_4B50 { end -= 1 }
     guard end >= 0, try get(end, 4) == 0x0605_4B50 else {
-      throw PotentialFileError("not a zip archive, or it is cut off")
+      throw NumPyFormatError("not a zip archive, or it is cut off")
     }
-    var members: [(name: String, content: ArraySlice<UInt8>)] = []
+    var members: [(name: String, bytes: [UInt8])] = []
     var entry = try get(end + 16, 4)
     for _ in 0..<(try get(end + 10, 2)) {
       guard try get(entry, 4) == 0x0201_4B50 else {
-        throw PotentialFileError("the archive's directory is damaged")
+        throw NumPyFormatError("the archive's directory is damaged")
       }
       let (method, crc, size) = (
         try get(entry + 10, 2), try get(entry + 16, 4), try get(entry + 24, 4)
@@ -75,20 +76,20 @@ enum StoredArchive {
       _ = try get(entry + 46, nameLength)
       let name = String(decoding: bytes[entry + 46..<entry + 46 + nameLength], as: UTF8.self)
       guard method == 0 else {
-        throw PotentialFileError(field: name, "is compressed; members must be stored")
+        throw NumPyFormatError("\(name) is compressed; members must be stored")
       }
       guard try get(local, 4) == 0x0403_4B50 else {
-        throw PotentialFileError(field: name, "is not where the directory says")
+        throw NumPyFormatError("\(name) is not where the directory says")
       }
       let start = local + 30 + (try get(local + 26, 2)) + (try get(local + 28, 2))
       guard size <= bytes.count, start + size <= bytes.count else {
-        throw PotentialFileError(field: name, "is cut off")
+        throw NumPyFormatError("\(name) is cut off")
       }
       let content = bytes[start..<start + size]
       guard checksum(content) == UInt32(crc) else {
-        throw PotentialFileError(field: name, "has a wrong checksum")
+        throw NumPyFormatError("\(name) has a wrong checksum")
       }
-      members.append((name, content))
+      members.append((name, Array(content)))
       entry += 46 + nameLength + extra + comment
     }
     return members
