@@ -113,17 +113,27 @@ final class RunConsole: Sendable {
 /// `candidates.json` of a published run.
 struct PublishedList: Decodable {
   private struct Entry: Decodable {
+    private enum CodingKeys: String, CodingKey {
+      case rank, id, formula, atoms, score, source, frame, reason
+      case globalGrade = "gamma_global"
+      case localGrade = "gamma_local"
+      case deviation = "ensemble_force_deviation"
+      case cluster = "cluster_label"
+      case atom = "worst_atom"
+      case element = "worst_atom_element"
+    }
+
     var rank: Int
     var id: String
     var formula: String
     var atoms: Int
     var score: Double?
-    var gamma_global: Double?
-    var gamma_local: Double?
-    var ensemble_force_deviation: Double?
-    var cluster_label: String?
-    var worst_atom: Int?
-    var worst_atom_element: String?
+    var globalGrade: Double?
+    var localGrade: Double?
+    var deviation: Double?
+    var cluster: String?
+    var atom: Int?
+    var element: String?
     var source: String
     var frame: Int
     var reason: String
@@ -138,13 +148,14 @@ struct PublishedList: Decodable {
     self = try JSONDecoder().decode(PublishedList.self, from: data)
   }
 
+  /// What the file calls null is infinite: outside the span of the training data.
   var candidates: [Candidate] {
     entries.map {
       Candidate(
         rank: $0.rank, id: $0.id, formula: $0.formula, atomCount: $0.atoms, score: $0.score ?? .infinity,
-        globalGrade: $0.gamma_global ?? .infinity, localGrade: $0.gamma_local ?? .infinity,
-        forceDeviation: $0.ensemble_force_deviation, clusterLabel: $0.cluster_label ?? "", atom: $0.worst_atom,
-        atomElement: $0.worst_atom_element ?? "", source: $0.source, frame: $0.frame, reason: $0.reason)
+        globalGrade: $0.globalGrade ?? .infinity, localGrade: $0.localGrade ?? .infinity,
+        forceDeviation: $0.deviation, clusterLabel: $0.cluster ?? "", atom: $0.atom, atomElement: $0.element ?? "",
+        source: $0.source, frame: $0.frame, reason: $0.reason)
     }
   }
 }
