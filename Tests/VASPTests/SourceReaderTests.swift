@@ -111,6 +111,15 @@ struct SourceReaderTests {
     #expect(empty.count == 1 && empty[0].configurations.count == 3)
   }
 
+  @Test func outcarKnowsOfUnconvergedLoops() throws {
+    let text = RunText(steps: steps)
+    let stopped = text.outcar().replacing("because EDIFF is reached", with: "EDIFF was not reached")
+    let sources = try folder([("vasprun.xml", text.vasprun), ("OUTCAR", stopped)])
+    #expect(sources[0].format == .run)
+    #expect(
+      sources[0].configurations.map(\.labels.electronicallyConverged) == [false, false, false])
+  }
+
   @Test func differentRunsStayApart() throws {
     let first = RunText(steps: steps)
     var second = first
