@@ -160,20 +160,4 @@ package enum DecimalScanner {
       return at == buffer.count ? value : nil
     }
   }
-
-  /// Reads exactly `into.count` numbers from `text` and nothing behind them. False otherwise, with
-  /// `into` in an undefined state.
-  @inline(__always)
-  package static func row(
-    _ text: UnsafeBufferPointer<UInt8>, into values: UnsafeMutableBufferPointer<Double>
-  ) -> Bool {
-    var at = 0
-    for k in 0..<values.count {
-      while at < text.count, text[at] == 0x0A || text[at] == 0x0D { at += 1 }
-      guard let value = next(text, &at) else { return false }
-      values[k] = value
-    }
-    while at < text.count, isBlank(text[at]) || text[at] == 0x0A || text[at] == 0x0D { at += 1 }
-    return at == text.count
-  }
 }

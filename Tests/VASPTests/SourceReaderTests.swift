@@ -120,6 +120,15 @@ struct SourceReaderTests {
       sources[0].configurations.map(\.labels.electronicallyConverged) == [false, false, false])
   }
 
+  @Test func manyBadStepsAreCounted() throws {
+    let text = RunText(steps: Array(repeating: RunText.Step(), count: 25))
+    let broken = Array(text.outcar().replacing("      0.125000", with: "           NaN").utf8)
+    for sources in [try read(broken), try read(ArchiveBytes.tar([Member("OUTCAR", broken)]))] {
+      #expect(sources[0].diagnostics.map(\.code) == Array(repeating: "not-finite", count: 11))
+      #expect(sources[0].diagnostics.last?.cause.hasPrefix("15 more") == true)
+    }
+  }
+
   @Test func differentRunsStayApart() throws {
     let first = RunText(steps: steps)
     var second = first
