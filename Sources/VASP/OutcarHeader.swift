@@ -65,7 +65,10 @@ struct OutcarHeader {
       var to = from
       while to < line.count, line[to] > 0x20, line[to] != 0x3B { to += 1 }
       guard to > from else { continue }
-      table.addUsed(name, String(decoding: line[from..<to], as: UTF8.self))
+      let value = String(decoding: line[from..<to], as: UTF8.self)
+      // The POTCARs are quoted before the settings and use two of their names for other things.
+      if name == "ENMAX" || (name == "GGA" && value.contains(".")) { continue }
+      table.addUsed(name, value)
       if ionCount == nil, name == "NIONS" { ionCount = table.integer("NIONS") }
     }
   }

@@ -137,8 +137,11 @@ public final class OutcarReader {
       if let behind = line.behind("Iteration", from: at) {
         takeIteration(line, behind)
       } else if line.behind("aborting loop", from: at) != nil {
-        notReached = line.behind("not reached", from: at) != nil
+        // "EDIFF was not reached" in VASP 6, or a stop that the user asked for.
+        notReached = line.behind("EDIFF is reached", from: at) == nil
       }
+    case 0x68:  // h
+      if line.has("hard stop encountered", at: at) { notReached = true }
     case 0x50:  // P
       if line.has("POSITION ", at: at), line.behind("TOTAL-FORCE (eV/Angst)", from: at) != nil {
         looksLikeOutcar = true

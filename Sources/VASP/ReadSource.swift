@@ -85,3 +85,25 @@ struct FileReading {
 
   var isFailed: Bool { diagnostics.contains { $0.severity == .error } }
 }
+
+/// Why steps were left out: the first few of each kind one by one, the rest counted.
+struct StepRefusals {
+  private var kept: [Diagnostic] = []
+  private var counts: [String: Int] = [:]
+
+  private static let most = 10
+
+  mutating func append(_ refusal: Diagnostic) {
+    counts[refusal.code, default: 0] += 1
+    if counts[refusal.code]! <= Self.most { kept.append(refusal) }
+  }
+
+  var diagnostics: [Diagnostic] {
+    kept
+      + counts.filter { $0.value > Self.most }.sorted { $0.key < $1.key }.map { code, count in
+        Diagnostic(
+          .warning, code: code, place: .init(file: kept.first { $0.code == code }!.place.file),
+          cause: "\(count - Self.most) more steps were left out for the same reason.")
+      }
+  }
+}

@@ -114,7 +114,8 @@ enum RunPairing {
 
 extension IonicStep {
   fileprivate mutating func fill(from other: IonicStep) {
-    if converged == nil { converged = other.converged }
+    // Only OUTCAR says that a loop was stopped by hand or that the criterion was missed.
+    if converged == nil || other.converged == false { converged = other.converged }
     if stress == nil { stress = other.stress }
     if forces == nil, positions != nil, other.forces?.count == positions?.count {
       forces = other.forces

@@ -122,8 +122,12 @@ struct SettingsTable {
   private var hubbard: [String]? {
     guard let on = flag("LDAU") else { return used.isEmpty ? nil : [] }
     guard on else { return [] }
+    // vasprun.xml cuts the list that was used after the first species; what was written is longer.
     func numbers(_ name: String) -> [Double] {
-      (text(name) ?? "").split(separator: " ").compactMap { DecimalScanner.number($0) }
+      let lists = [used[name], written[name]].map { text in
+        (text ?? "").split(separator: " ").compactMap { DecimalScanner.number($0) }
+      }
+      return lists[1].count > lists[0].count ? lists[1] : lists[0]
     }
     let u = numbers("LDAUU")
     let j = numbers("LDAUJ")

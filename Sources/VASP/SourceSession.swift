@@ -131,13 +131,14 @@ extension SourceReader {
         name: entry.name, digest: entry.digest, format: format, isComplete: false,
         files: [entry.name])
       var sink = Sink(reader.steps, deliver)
+      var refusals = StepRefusals()
       do {
         while let step = try run.next() {
           let configuration: Configuration
           do {
             configuration = try step.configuration(source: entry.name)
           } catch {
-            result.diagnostics.append(error)
+            refusals.append(error)
             continue
           }
           try sink.take(configuration)
@@ -152,7 +153,7 @@ extension SourceReader {
       }
       result.digest = entry.digest
       result.settings = run.description.settings
-      result.diagnostics += run.diagnostics
+      result.diagnostics = refusals.diagnostics + result.diagnostics + run.diagnostics
       if let damage = entry.damage, result.error == nil { result.diagnostics.append(damage) }
       if result.error != nil { result.configurations = [] }
       result.isComplete = run.isComplete && entry.truncation == nil
@@ -260,18 +261,20 @@ extension SourceReader {
       if result.error == nil {
         var sink = Sink(reader.steps, deliver)
         defer { deliveryFailed = deliveryFailed || sink.failed }
+        var refusals = StepRefusals()
         for step in reading.steps where !step.isStripped {
           let configuration: Configuration
           do {
             configuration = try step.configuration(source: reading.name)
           } catch {
-            result.diagnostics.append(error)
+            refusals.append(error)
             continue
           }
           try sink.take(configuration)
         }
         try sink.close()
         result.configurations = sink.kept
+        result.diagnostics += refusals.diagnostics
       }
       results.append(result)
     }

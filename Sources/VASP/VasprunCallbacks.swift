@@ -46,6 +46,8 @@ extension VasprunHandler {
     sax.characters = { context, bytes, count in
       handler(of: context).pointee.characters(bytes!, Int(count))
     }
+    // The same function for blanks spares libxml2 the question which text is blank.
+    sax.ignorableWhitespace = sax.characters
     sax.cdataBlock = { context, bytes, count in
       handler(of: context).pointee.characters(bytes!, Int(count))
     }

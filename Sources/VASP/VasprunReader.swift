@@ -13,6 +13,7 @@ public final class VasprunReader {
   private let handler: UnsafeMutablePointer<VasprunHandler>
   private let context: xmlParserCtxtPtr
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+  private var isFirst = true
   private var atStart = true
   private var isOver = false
   private var replaced = 0
@@ -36,10 +37,9 @@ public final class VasprunReader {
     handler = .allocate(capacity: 1)
     handler.initialize(to: VasprunHandler(file: name))
     var callbacks = VasprunHandler.callbacks
-    guard
-      let context = xmlCreatePushParserCtxt(
-        &callbacks, handler, nil, 0, nil)
-    else { preconditionFailure("libxml2 does not start") }
+    guard let context = xmlCreatePushParserCtxt(&callbacks, handler, nil, 0, nil) else {
+      preconditionFailure("libxml2 does not start")
+    }
     self.context = context
     handler.pointee.context = context
     // The bytes are plain ASCII by then: what the prolog says of their encoding no longer holds.
@@ -85,9 +85,40 @@ public final class VasprunReader {
   }
 
   private func parseMore() throws(Diagnostic) {
-    let count: Int
+    var count = try fill(from: 0)
+    var start = 0
+    if isFirst {
+      // Enough to see a byte order mark, however small the pieces are.
+      while count > 0, count < 3 {
+        let more = try fill(from: count)
+        if more == 0 { break }
+        count += more
+      }
+      isFirst = false
+      if count >= 3, buffer[0] == 0xEF, buffer[1] == 0xBB, buffer[2] == 0xBF { start = 3 }
+    }
+    let isEnd = count == 0
+    if atStart {
+      // An XML declaration may have nothing before it; blanks do no harm otherwise.
+      while start < count, [0x20, 0x09, 0x0A, 0x0D].contains(buffer[start]) { start += 1 }
+      if start == count, !isEnd { return }
+      atStart = false
+    }
+    replaced += makeASCII(UnsafeMutableRawBufferPointer(rebasing: buffer[start..<count]))
+    let text = buffer.baseAddress!.assumingMemoryBound(to: CChar.self) + start
+    let code = xmlParseChunk(context, text, Int32(count - start), isEnd ? 1 : 0)
+    if let refusal = handler.pointee.refusal {
+      isOver = true
+      throw refusal
+    }
+    // Behind the end of the document nothing matters; before it an error ends what can be trusted.
+    if code != 0 || isEnd || handler.pointee.sawEnd { finish(atEnd: isEnd) }
+  }
+
+  /// Reads into the buffer behind its first `kept` bytes.
+  private func fill(from kept: Int) throws(Diagnostic) -> Int {
     do {
-      count = try source.read(into: buffer)
+      return try source.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[kept...]))
     } catch let error as Diagnostic {
       throw error
     } catch {
@@ -95,26 +126,9 @@ public final class VasprunReader {
         .error, code: "unreadable", place: .init(file: name), cause: "reading failed: \(error).",
         remedy: "Check the file and its storage.")
     }
-    var start = 0
-    if atStart, count > 0 {
-      atStart = false
-      if count >= 3, buffer[0] == 0xEF, buffer[1] == 0xBB, buffer[2] == 0xBF { start = 3 }
-      while start < count, [0x20, 0x09, 0x0A, 0x0D].contains(buffer[start]) { start += 1 }
-    }
-    replaced += makeASCII(UnsafeMutableRawBufferPointer(rebasing: buffer[start..<count]))
-    let text = buffer.baseAddress!.assumingMemoryBound(to: CChar.self) + start
-    let code = xmlParseChunk(context, text, Int32(count - start), count == 0 ? 1 : 0)
-    if let refusal = handler.pointee.refusal {
-      isOver = true
-      throw refusal
-    }
-    // Behind the end of the document nothing matters; before it an error ends what can be trusted.
-    if code != 0 || count == 0 || handler.pointee.sawEnd {
-      finish(failed: code != 0, atEnd: count == 0)
-    }
   }
 
-  private func finish(failed: Bool, atEnd: Bool) {
+  private func finish(atEnd: Bool) {
     isOver = true
     if replaced > 0 {
       diagnostics.append(

@@ -35,6 +35,13 @@ enum ArchiveBytes {
       header[156] = member.type.asciiValue!
       put(Array(member.link.utf8), 157)
       put(Array("ustar\u{0}00".utf8), 257)
+      if member.type == "S" {
+        // GNU sparse: one piece of content behind a hole of 4096 bytes.
+        put(Array("ustar  \u{0}".utf8), 257)
+        put(octal(4096, 11), 386)
+        put(octal(member.content.count, 11), 398)
+        put(octal(4096 + member.content.count, 11), 483)
+      }
       put([UInt8](repeating: 0x20, count: 8), 148)
       let sum = header.reduce(0) { $0 + Int($1) }
       put(octal(sum, 6) + [0, 0x20], 148)

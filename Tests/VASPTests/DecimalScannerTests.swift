@@ -80,6 +80,20 @@ struct DecimalScannerTests {
     }
   }
 
+  @Test func paddingOfEveryWidthIsSkipped() {
+    for width in 0..<40 {
+      for (pad, tail) in [(" ", ""), ("\t", ""), (" ", " 2"), (" ", "\t      2")] {
+        let bytes = Array((String(repeating: pad, count: width) + "1.5" + tail).utf8)
+        bytes.withUnsafeBufferPointer {
+          var at = 0
+          #expect(DecimalScanner.next($0, &at) == 1.5)
+          #expect(at == width + 3)
+          #expect(DecimalScanner.next($0, &at) == (tail.isEmpty ? nil : 2))
+        }
+      }
+    }
+  }
+
   @Test func overflowAndNaNAreNotNumbers() {
     for text in ["********", "NaN", "nan", "-NaN"] {
       #expect(scan(text).value?.isNaN == true, "\(text)")

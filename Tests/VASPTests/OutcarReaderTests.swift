@@ -76,6 +76,9 @@ struct OutcarReaderTests {
     let said = RunText().outcar().replacing(
       "EDIFF is reached", with: "EDIFF was not reached (unconverged)")
     #expect(try read(said).configurations[0].labels.electronicallyConverged == false)
+    let stopped = RunText().outcar().replacing(
+      "because EDIFF is reached", with: "because hard stop was set")
+    #expect(try read(stopped).configurations[0].labels.electronicallyConverged == false)
     let response = RunText(maximumIterations: 3, parameters: [("LEPSILON", "", "T")]).outcar()
     #expect(try read(response).configurations[0].labels.electronicallyConverged == nil)
   }
@@ -166,7 +169,8 @@ struct OutcarReaderTests {
   }
 
   @Test func settingsInWords() throws {
-    let text = RunText().outcar().replacing(
+    let quoted = "   ENMAX  =  223.057; ENMIN  =  167.293 eV\n   GGA    =     -.5221    -.5561 eV\n"
+    let text = RunText().outcar().replacing("   NELM ", with: quoted + "   NELM ").replacing(
       "   GGA     =    PE    GGA type\n",
       with: """
            GGA     =    RP    GGA type

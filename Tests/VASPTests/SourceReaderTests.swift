@@ -111,6 +111,24 @@ struct SourceReaderTests {
     #expect(empty.count == 1 && empty[0].configurations.count == 3)
   }
 
+  @Test func outcarKnowsOfUnconvergedLoops() throws {
+    let text = RunText(steps: steps)
+    let stopped = text.outcar().replacing("because EDIFF is reached", with: "EDIFF was not reached")
+    let sources = try folder([("vasprun.xml", text.vasprun), ("OUTCAR", stopped)])
+    #expect(sources[0].format == .run)
+    #expect(
+      sources[0].configurations.map(\.labels.electronicallyConverged) == [false, false, false])
+  }
+
+  @Test func manyBadStepsAreCounted() throws {
+    let text = RunText(steps: Array(repeating: RunText.Step(), count: 25))
+    let broken = Array(text.outcar().replacing("      0.125000", with: "           NaN").utf8)
+    for sources in [try read(broken), try read(ArchiveBytes.tar([Member("OUTCAR", broken)]))] {
+      #expect(sources[0].diagnostics.map(\.code) == Array(repeating: "not-finite", count: 11))
+      #expect(sources[0].diagnostics.last?.cause.hasPrefix("15 more") == true)
+    }
+  }
+
   @Test func differentRunsStayApart() throws {
     let first = RunText(steps: steps)
     var second = first

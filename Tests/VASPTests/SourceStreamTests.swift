@@ -147,6 +147,10 @@ struct SourceStreamTests {
     #expect(result.diagnostics.allSatisfy { $0.severity == .note && $0.place.member != nil })
   }
 
+  @Test func sparseFilesAreRefused() {
+    #expect(refusal(ArchiveBytes.tar([Member("OUTCAR", line, type: "S")])) == "archive-sparse")
+  }
+
   @Test func limitsHold() {
     let many = ArchiveBytes.tar((0..<11).map { Member("\($0)", [1]) })
     #expect(refusal(many, limits: SourceLimits(members: 10)) == "archive-members")

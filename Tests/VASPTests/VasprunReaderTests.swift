@@ -166,9 +166,11 @@ struct VasprunReaderTests {
     bytes += Array(RunText().vasprun.replacing("Fast", with: "F@st").utf8).flatMap {
       $0 == 0x40 ? [0xE4, 0x00, 0x07, 0xFF] as [UInt8] : [$0]
     }
-    let (all, reader) = try read(bytes)
-    #expect(all.count == 1 && reader.isComplete)
-    #expect(reader.diagnostics.map(\.code) == ["illegal-bytes"])
+    for chunk in [1, 2, 5, .max] {
+      let (all, reader) = try read(bytes, chunk: chunk)
+      #expect(all.count == 1 && reader.isComplete)
+      #expect(reader.diagnostics.map(\.code) == ["illegal-bytes"])
+    }
   }
 
   @Test func malformedFilesKeepTheStepsBefore() throws {
