@@ -20,7 +20,7 @@ import TungstenReference
           .init(folder: "run7", files: [("OUTCAR", both.outcar()), ("vasprun.xml", both.vasprun())])
         ),
         ("ingest", .init("frames.xyz", Samples.collection)),
-      ], bad: ("ingest", .init("broken/vasprun.xml", Samples.malformed)))
+      ], bad: ("ingest", .init("broken/vasprun.xml", Samples.malformed())))
   }
 
   @Test(arguments: LawViolation.Law.allCases)

@@ -17,7 +17,7 @@ import TungstenReference
     #expect(result.published?.number == 1 && result.latest == 1)
     #expect(try project.files.readSymbolicLink(project.path("outbox/latest")) == "runs/000001")
 
-    let files = project.tree("outbox/latest/")
+    let files = project.tree("outbox/latest")
     for name in [
       "candidates.csv", "candidates.json", "candidates.extxyz", "potential/tiny.yaml", "potential/tiny.yace",
       "potential/tiny.asi", "report.html", "run.json", "manifest.json",
@@ -93,7 +93,7 @@ import TungstenReference
   @Test func aMalformedFileIsSetAside() throws {
     let project = try Project.withRuns()
     let clean = try project.pass()
-    try project.write("inbox/sick/vasprun.xml", Samples.malformed)
+    try project.write("inbox/sick/vasprun.xml", Samples.malformed())
     let result = try project.pass()
     #expect(result.outcome.exitStatus == 3)
     let input = try #require(result.outcome.record.quarantined.first)
@@ -109,7 +109,7 @@ import TungstenReference
       RunRecord.self, try project.files.readFile(project.path("outbox/latest/run.json")))
     #expect(record.quarantined == result.outcome.record.quarantined)
     let report = try project.text("outbox/latest/report.html")
-    #expect(report.contains(input.name))
+    #expect(report.contains(input.name) && report.contains(input.diagnostic.remedy))
     // Again: still told, not read again, nothing new to publish.
     let again = try project.pass()
     #expect(again.outcome.exitStatus == 3 && again.outcome.record.isUnchanged && again.published == nil)
@@ -118,6 +118,20 @@ import TungstenReference
     let mended = try project.pass()
     #expect(mended.outcome.exitStatus == 0 && mended.published?.number == 3)
     #expect(mended.outcome.record.stage("ingest").counters == ["files read": 1])
+  }
+
+  /// Steps before the break are whole and are used; the file is listed all the same.
+  @Test func aFileThatBreaksLateGivesItsFirstSteps() throws {
+    let project = try Project.withRuns()
+    try project.write("inbox/sick/vasprun.xml", Samples.malformed(inStep: 2))
+    let result = try project.pass()
+    #expect(result.outcome.exitStatus == 3)
+    #expect(result.outcome.record.quarantined.map(\.diagnostic.code) == ["malformed-xml"])
+    #expect(result.outcome.record.unsettled == [], "waiting would not mend it")
+    let own = try #require(
+      result.outcome.results["ingest"]?.collections[.configurations]?.first { $0.source.name.hasPrefix("sick") })
+    let frames = try CanonicalJSON.decode([FrameSummary].self, project.artifactBytes(own.artifact, "frames.json"))
+    #expect(frames.map(\.ionicStep) == [0, 1])
   }
 
   @Test func aTemplateIsHonouredAndItsChangeOnlyPublishes() throws {

@@ -107,10 +107,12 @@ enum Samples {
     POSCARWriter().bytes(TungstenStructures.vacancies([0, 3], in: (2, 2, 2)), comment: "two vacancies")
   }
 
-  /// A vasprun.xml that turns into something else in its second step.
-  static var malformed: [UInt8] {
-    let good = run(90).vasprun()
-    return Array(good[..<(good.count / 2)]) + Array("<<< this is no XML & never was".utf8)
+  /// A vasprun.xml whose XML breaks in the step `step`, from 0.
+  static func malformed(inStep step: Int = 0) -> [UInt8] {
+    var text = String(decoding: run(90).vasprun(), as: UTF8.self)
+    let forces = text.ranges(of: "<varray name=\"forces\"")[step]
+    text.replaceSubrange(forces, with: "<varray <<& name")
+    return Array(text.utf8)
   }
 }
 
@@ -168,13 +170,14 @@ final class Project {
     return try session.pass(version: "test")
   }
 
-  /// Paths of all files below a folder, sorted.
+  /// Paths of all files below a folder (which may be a link), sorted.
   func tree(_ relative: String) -> [String] {
-    let all = FileManager.default.enumerator(atPath: path(relative))
+    let folder = URL(fileURLWithPath: path(relative)).resolvingSymlinksInPath().path
+    let all = FileManager.default.enumerator(atPath: folder)
     var paths: [String] = []
     while let name = all?.nextObject() as? String {
       var isFolder: ObjCBool = false
-      FileManager.default.fileExists(atPath: path(relative) + "/" + name, isDirectory: &isFolder)
+      FileManager.default.fileExists(atPath: folder + "/" + name, isDirectory: &isFolder)
       if !isFolder.boolValue { paths.append(name) }
     }
     return paths.sorted()

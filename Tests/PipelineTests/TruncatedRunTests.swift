@@ -71,4 +71,36 @@ import TungstenReference
     #expect(fourth.outcome.record.stage("ingest").sources.removed.count == 1)
     #expect(fourth.outcome.record.stage("ingest").sources.added.count == 1)
   }
+
+  /// A run in its first electronic loop is no bad input, until nothing has come for long.
+  @Test func aRunThatHasOnlyBegunWaits() throws {
+    let world = try World()
+    let text = String(decoding: Samples.run(5).vasprun(), as: UTF8.self)
+    let firstStep = try #require(text.ranges(of: "<calculation>").first)
+    world.files.drop("/work/inbox/begun.xml", Array(text[..<firstStep.upperBound].utf8))
+    world.clock.advance(by: .seconds(30))
+    let early = try world.pass()
+    #expect(early.outcome.record.unsettled == ["begun.xml"])
+    #expect(early.outcome.exitStatus == 0, "\(early.outcome.record.quarantined)")
+    world.clock.advance(by: .seconds(600))
+    let late = try world.pass()
+    #expect(late.outcome.exitStatus == 3)
+    #expect(late.outcome.record.quarantined.map(\.name) == ["begun.xml"])
+    #expect(late.outcome.record.quarantined.allSatisfy { !$0.diagnostic.remedy.isEmpty })
+    #expect(late.outcome.record.stage("ingest").ran == 0, "it was read already")
+  }
+
+  /// One sick file in a run folder does not make the other wait.
+  @Test func aFailedFileHoldsNothingUp() throws {
+    let world = try World()
+    world.files.drop("/work/inbox/run/OUTCAR", Samples.run(5).outcar())
+    world.files.drop(
+      "/work/inbox/run/vasprun.xml", "<?xml version=\"1.0\"?>\n<!DOCTYPE a [<!ENTITY b \"c\">]>\n<modeling>\n</modeling>\n")
+    world.clock.advance(by: .seconds(30))
+    let result = try world.pass()
+    #expect(result.outcome.record.unsettled == [])
+    #expect(result.outcome.exitStatus == 3)
+    #expect(result.outcome.record.quarantined.allSatisfy { $0.name.hasPrefix("run") && !$0.diagnostic.remedy.isEmpty })
+    #expect(result.outcome.record.stage("ingest").sources.added.contains { $0.name == "run/OUTCAR" })
+  }
 }
