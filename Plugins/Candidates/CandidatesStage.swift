@@ -42,7 +42,9 @@ public struct CandidatesStage: ImportStage {
         do throws(Diagnostic) {
           if let source = try read(entry, of: file, in: drop, context) { result.sources.append(source) }
         } catch {
-          result.diagnostics.append(error)
+          var told = error
+          if told.remedy.isEmpty { told.remedy = "Correct the file, or take it out of the pool." }
+          result.diagnostics.append(told)
         }
       }
       result.diagnostics += stream.diagnostics

@@ -38,18 +38,24 @@ public struct IngestStage: ImportStage {
     }
     var result = ImportResult()
     for source in sources {
-      result.diagnostics += source.diagnostics
-      result.isComplete = result.isComplete && source.isComplete
+      let told = source.diagnostics.map(\.asTold)
+      result.diagnostics += told
+      // What is broken cannot be completed by waiting, and does not hold up what lies beside it.
+      result.isComplete = result.isComplete && (source.isComplete || told.contains { $0.severity == .error })
       guard source.error == nil, !source.configurations.isEmpty else { continue }
       result.sources.append(try imported(source, in: drop))
     }
     if result.sources.isEmpty {
       if let first = result.diagnostics.first(where: { $0.severity == .error }) { throw first }
       // A file without labels is not broken, but its user should hear why nothing came of it.
-      throw result.diagnostics.first(where: { $0.severity == .warning })?.asError
+      let failure =
+        result.diagnostics.first(where: { $0.severity == .warning })?.asError
         ?? Diagnostic(
           .error, code: "no-labels", place: .init(file: drop.name), cause: "no labelled configuration was found.",
           remedy: "Sluice learns from vasprun.xml, OUTCAR and extended XYZ with energies and forces.")
+      // A run in its first step may still grow; it is set aside only once it counts as truncated.
+      guard !result.isComplete && failure.code == "truncated" else { throw failure }
+      result.diagnostics = [failure]
     }
     return result
   }
@@ -99,7 +105,14 @@ enum LabelledFrames: FrameFormat {
 }
 
 extension Diagnostic {
+  /// Broken XML is an error also where steps before it could be kept: the file is listed among what
+  /// was set aside, so that somebody mends it.
+  fileprivate var asTold: Diagnostic { severity == .error || code == "malformed-xml" ? asError : self }
+
+  /// What is set aside always says what to do, also where the reader only knows what is wrong.
   fileprivate var asError: Diagnostic {
-    Diagnostic(.error, code: code, place: place, cause: cause, remedy: remedy)
+    Diagnostic(
+      .error, code: code, place: place, cause: cause,
+      remedy: remedy.isEmpty ? "Copy the file again from its origin, or take it out of the inbox." : remedy)
   }
 }

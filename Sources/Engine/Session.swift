@@ -68,9 +68,20 @@ public final class Session: Sendable {
   ) throws -> PassResult {
     let started = clock.wallTime
     let runner = Runner(plan: plan, store: store, drops: folders, threads: pipeline.threads)
-    let explanation = try runner.explain()
-    var outcome = try runner.run(checkCancellation: checkCancellation, progress: progress)
-    if !outcome.record.isUnchanged { outcome.record.explanation = explanation }
+    var lost: Set<Digest> = []
+    while true {
+      let outcome = try runner.run(checkCancellation: checkCancellation, progress: progress)
+      do {
+        return try publish(outcome, started: started, version: version)
+      } catch OutboxError.store(.missing(let digest)) where lost.insert(digest).inserted {
+        // Nobody had read it since it was damaged; what made it runs again.
+        progress(.objectLost(digest.short))
+      }
+    }
+  }
+
+  private func publish(_ made: RunOutcome, started: Timestamp, version: String) throws -> PassResult {
+    var outcome = made
     let latest = try outbox.latestRun()
     guard let publication = outcome.publication else {
       return PassResult(outcome: outcome, published: nil, latest: latest)

@@ -58,7 +58,7 @@ public final class WatchedFolders: DropProvider {
 
   public func hasChanged(_ unit: DropUnit) throws -> Bool {
     for (folder, registry) in state.withLock({ $0.registries }) {
-      guard let record = registry.records[unit.name], record.digest == unit.digest else { continue }
+      guard let record = registry.records[unit.name], Self.identity(of: record) == unit.digest else { continue }
       let isSame = try record.files.allSatisfy { file in
         let path = Path.join(folder, Self.path(of: file, in: record))
         return try fileSystem.statusIfPresent(of: path).map(FileSignature.init) == file.signature
@@ -148,8 +148,20 @@ public final class WatchedFolders: DropProvider {
     }
     let youngest = record.files.map(\.signature.changed).max() ?? now
     return DropUnit(
-      digest: record.digest, name: record.path, group: record.group, files: files,
+      digest: Self.identity(of: record), name: record.path, group: record.group, files: files,
       acceptsIncomplete: now - youngest >= truncatedAfter)
+  }
+
+  /// What a unit is to the stages: its content, not its name. The same file under another name is the
+  /// same unit, unless the name hints at another format where content alone does not tell. Within a
+  /// run folder names say which file is which.
+  private static func identity(of record: UnitRecord) -> Digest {
+    guard record.kind == .file, let file = record.files.first else { return record.digest }
+    var builder = DigestBuilder()
+    builder.add("sluice file 1")
+    builder.add(file.digest)
+    builder.add(StructureReader.recognise([UInt8(ascii: "#")], name: record.path)?.rawValue ?? "")
+    return builder.finish()
   }
 
   /// Relative to the watched folder.
