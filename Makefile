@@ -17,8 +17,8 @@ run: build
 	 if [ $$status -eq 3 ]; then echo "Some inputs were set aside; see above."; exit 0; fi; exit $$status
 
 test: setup
-	@$(SWIFT) build -c $(CONFIGURATION) --build-tests --product sluice
-	$(SWIFT) test -c $(CONFIGURATION)
+	@$(SWIFT) build -c $(CONFIGURATION) --build-tests
+	$(SWIFT) test -c $(CONFIGURATION) --skip-build
 
 bench: setup
 	@$(BUILD)
