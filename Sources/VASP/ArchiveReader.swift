@@ -58,7 +58,7 @@ final class ArchiveReader: ByteSource {
     case .xz: archive_read_support_filter_xz(archive)
     case .lzma: archive_read_support_filter_lzma(archive)
     case .zstandard: archive_read_support_filter_zstd(archive)
-    case .gzip: preconditionFailure("gzip goes through zlib")
+    case .gzip: archive_read_support_filter_gzip(archive)
     case .tar: archive_read_support_format_tar(archive)
     case .zip:
       archive_read_support_format_zip_streamable(archive)
@@ -152,6 +152,8 @@ final class ArchiveReader: ByteSource {
     if feed.error is Truncation { return true }
     guard feed.error == nil, feed.exhausted else { return false }
     let text = message.lowercased()
+    // A gzip file that ends within its last eight bytes fails without a word.
+    if wrapping == .gzip && text.isEmpty { return true }
     return text.contains("truncated") || text.contains("no progress is possible")
       || text.contains("unexpected end") || text.contains("premature")
   }

@@ -1,74 +1,61 @@
-import CLibArchive
 import Configurations
 import Platform
 
-/// Decompresses gzip with zlib, which checks the sum and the length of every member.
+/// gzip through libarchive, and the check that libarchive leaves out: the sum and length at the end.
+///
+/// They are those of the last member. Where the length is not that of everything that came out, there
+/// were several members, and their sums lie where libarchive alone has seen them.
 final class GzipSource: ByteSource {
-  private let source: any ByteSource
+  private let archive: ArchiveReader
+  private let tail: TailSource
   private let budget: ReadBudget
   private let member: String?
-  private let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
-  // On the heap: zlib keeps a pointer back to its stream.
-  private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
-  private var consumed = 0
+  private var sum = CRC32()
   private var produced = 0
-  private var ended = false
-  private var insideMember = true
+  private var isChecked = false
 
-  init(_ source: any ByteSource, budget: ReadBudget, member: String?) {
-    self.source = source
+  init(_ source: any ByteSource, budget: ReadBudget, member: String?) throws(Diagnostic) {
+    tail = TailSource(source)
     self.budget = budget
     self.member = member
-    stream.initialize(to: z_stream())
-    // 15 window bits, +16 for a gzip wrapper.
-    let code = inflateInit2_(stream, 31, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
-    precondition(code == Z_OK, "zlib does not start")
-  }
-
-  deinit {
-    inflateEnd(stream)
-    stream.deallocate()
-    input.deallocate()
+    archive = try ArchiveReader(tail, .gzip, budget: budget, member: member)
   }
 
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    guard !ended, buffer.count > 0 else { return 0 }
-    let capacity = min(buffer.count, 1 << 30)
-    stream.pointee.next_out = buffer.baseAddress!.assumingMemoryBound(to: UInt8.self)
-    stream.pointee.avail_out = UInt32(capacity)
-    while stream.pointee.avail_out == UInt32(capacity) {
-      if stream.pointee.avail_in == 0 {
-        let got = try source.read(into: input)
-        consumed += got
-        if got == 0 {
-          ended = true
-          if insideMember { throw Truncation(what: "gzip data") }
-          return 0
-        }
-        stream.pointee.next_in = input.baseAddress!.assumingMemoryBound(to: UInt8.self)
-        stream.pointee.avail_in = UInt32(got)
-      }
-      if !insideMember {
-        // Zero padding after the last member is usual on tapes; anything but a new member ends it.
-        while stream.pointee.avail_in > 0, stream.pointee.next_in.pointee == 0 {
-          stream.pointee.next_in += 1
-          stream.pointee.avail_in -= 1
-        }
-        if stream.pointee.avail_in == 0 { continue }
-        inflateReset(stream)
-        insideMember = true
-      }
-      let code = inflate(stream, Z_NO_FLUSH)
-      if code == Z_STREAM_END {
-        insideMember = false
-      } else if code != Z_OK && code != Z_BUF_ERROR {
-        throw budget.damage("gzip data", stream.pointee.msg.map { String(cString: $0) }, member)
+    guard buffer.count > 0 else { return 0 }
+    let count = try archive.read(into: buffer)
+    if count > 0 {
+      sum.update(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]))
+      produced += count
+    } else if !isChecked, !archive.truncated {
+      isChecked = true
+      _ = try archive.drain()
+      if let (expected, size) = tail.trailer, size == UInt32(truncatingIfNeeded: produced), expected != sum.value {
+        throw budget.damage("gzip data", "wrong check sum", member)
       }
     }
-    let count = capacity - Int(stream.pointee.avail_out)
-    produced += count
-    try budget.count(count, total: produced, consumed: consumed, member: member)
     return count
+  }
+}
+
+/// Passes bytes on and remembers the last eight.
+private final class TailSource: ByteSource {
+  private let source: any ByteSource
+  private var last: [UInt8] = []
+
+  init(_ source: any ByteSource) { self.source = source }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    let count = try source.read(into: buffer)
+    last = (last + buffer[max(0, count - 8)..<count]).suffix(8)
+    return count
+  }
+
+  /// CRC-32 and length modulo 2³² at the end of a gzip file.
+  var trailer: (sum: UInt32, size: UInt32)? {
+    guard last.count == 8 else { return nil }
+    func word(_ first: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(last[first + $1]) << UInt32(8 * $1) } }
+    return (word(0), word(4))
   }
 }
 

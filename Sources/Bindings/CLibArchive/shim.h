@@ -1,5 +1,4 @@
-// libarchive for containers and compressions; zlib for gzip, whose check sums libarchive 3.6 does not verify.
+// libarchive: containers and compressions, as streams.
 #pragma once
 #include <archive.h>
 #include <archive_entry.h>
-#include <zlib.h>
