@@ -89,7 +89,7 @@ private func convert(_ arguments: Arguments) throws -> Int32 {
     if options.json {
       let summary = ConvertSummary(
         output: options.output, format: format, frames: output.frames, atoms: output.atoms, exit: Int(status),
-        sources: collection.sources, passed_over: collection.passedOver)
+        sources: collection.sources, passedOver: collection.passedOver)
       FileHandle.standardOutput.write(Data(try CanonicalJSON.encode(summary, pretty: true)))
     }
     return status
@@ -111,7 +111,12 @@ private struct ConvertSummary: Encodable {
   var atoms: Int
   var exit: Int
   var sources: [SourceLine]
-  var passed_over: [PassedOver]
+  var passedOver: [PassedOver]
+
+  private enum CodingKeys: String, CodingKey {
+    case schema, version, output, format, frames, atoms, exit, sources
+    case passedOver = "passed_over"
+  }
 }
 
 /// One line on what there is now.

@@ -140,9 +140,8 @@ private struct PredictionRun {
   }
 
   func finish() throws -> Int32 {
+    collection.note(failures)
     collection.show(quiet: options.quiet)
-    for failure in failures.prefix(10) { tell("error: \(failure)") }
-    if failures.count > 10 { tell("  … and \(failures.count - 10) more frames without a prediction") }
     let status = collection.exitStatus(otherErrors: failures.count)
     let seconds = Date().timeIntervalSince(start)
     if !options.quiet {
@@ -152,9 +151,9 @@ private struct PredictionRun {
     if options.json {
       let summary = PredictSummary(
         output: options.output, frames: output.frames, atoms: output.atoms, exit: Int(status),
-        microseconds_per_atom: statistics.microsecondsPerAtom, seconds: seconds,
-        errors: statistics.errors, failed_frames: failures, sources: collection.sources,
-        passed_over: collection.passedOver)
+        microsecondsPerAtom: statistics.microsecondsPerAtom, seconds: seconds,
+        errors: statistics.errors, failedFrames: failures.count, sources: collection.sources,
+        passedOver: collection.passedOver)
       FileHandle.standardOutput.write(Data(try CanonicalJSON.encode(summary, pretty: true)))
     }
     return status
@@ -170,10 +169,18 @@ private struct PredictSummary: Encodable {
   var atoms: Int
   var exit: Int
   /// Processor time of the evaluation.
-  var microseconds_per_atom: Double?
+  var microsecondsPerAtom: Double?
   var seconds: Double
   var errors: PredictionErrors?
-  var failed_frames: [Diagnostic]
+  /// Their reasons stand with their sources.
+  var failedFrames: Int
   var sources: [SourceLine]
-  var passed_over: [PassedOver]
+  var passedOver: [PassedOver]
+
+  private enum CodingKeys: String, CodingKey {
+    case schema, version, output, frames, atoms, exit, seconds, errors, sources
+    case microsecondsPerAtom = "microseconds_per_atom"
+    case failedFrames = "failed_frames"
+    case passedOver = "passed_over"
+  }
 }

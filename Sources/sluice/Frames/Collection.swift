@@ -65,10 +65,14 @@ final class FrameCollection {
     }
   }
 
-  /// Something that was found out later about a source that was added.
-  func note(_ diagnostic: Diagnostic, source: String) {
-    guard let line = sources.lastIndex(where: { $0.source == source }) else { return }
-    sources[line].diagnostics.append(diagnostic)
+  /// What was found out later about frames of sources that were added.
+  func note(_ diagnostics: [Diagnostic]) {
+    let places = Dictionary(sources.enumerated().map { ($1.source, $0) }, uniquingKeysWith: { $1 })
+    for diagnostic in diagnostics {
+      guard let line = places[diagnostic.place.file] else { continue }
+      sources[line].diagnostics.append(diagnostic)
+      if sources[line].frames == 0, diagnostic.severity == .error { sources[line].outcome = .failed }
+    }
   }
 
   var failures: Int { sources.count { $0.outcome == .failed } }

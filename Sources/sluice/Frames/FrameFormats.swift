@@ -61,8 +61,9 @@ enum ExtendedXYZFrames: FrameFormat {
   ) throws(Diagnostic) {
     // A file's own `source` and `ionic_step` stay properties: provenance is where the frame is read now.
     FrameContext.current.notes.isOf(.extendedXYZ, name)
+    let source = LineCounter(source)
     var reader = ExtendedXYZReader(source, name: name, restoresProvenance: false)
-    try readFrames(name, deliver) { () throws(Diagnostic) in try reader.next() }
+    try readFrames(name, source, deliver) { () throws(Diagnostic) in try reader.next() }
   }
 }
 
@@ -79,10 +80,11 @@ enum StructureFrames: FrameFormat {
     _ source: any ByteSource, name: String, deliver: (Configuration) throws(Diagnostic) -> Void
   ) throws(Diagnostic) {
     let context = FrameContext.current
+    let source = LineCounter(source)
     var reader = try StructureReader(source, name: name, elements: context.elements)
     context.notes.isOf(reader.format, name)
     do {
-      try readFrames(name, deliver) { () throws(Diagnostic) in try reader.next() }
+      try readFrames(name, source, deliver) { () throws(Diagnostic) in try reader.next() }
     } catch {
       guard error.code == "unknown-species" else { throw error }
       var said = error
@@ -93,7 +95,7 @@ enum StructureFrames: FrameFormat {
 }
 
 private func readFrames(
-  _ name: String, _ deliver: (Configuration) throws(Diagnostic) -> Void,
+  _ name: String, _ source: LineCounter, _ deliver: (Configuration) throws(Diagnostic) -> Void,
   next: () throws(Diagnostic) -> Configuration?
 ) throws(Diagnostic) {
   var frames = 0
@@ -102,11 +104,40 @@ private func readFrames(
     do {
       frame = try next()
     } catch {
+      var error = error
+      if source.breaksOff(inLine: error.place.line) {
+        error.code = "truncated"
+        error.cause = "the file breaks off within this line."
+      }
       if FrameContext.current.notes.excuses(error, of: name, after: frames) { return }
       throw error
     }
     guard let frame else { return }
     try deliver(frame)
     frames += 1
+  }
+}
+
+/// Passes bytes on and counts their lines, to tell a bad line from one in which a file breaks off.
+private final class LineCounter: ByteSource {
+  private let inner: any ByteSource
+  private var lines = 0
+  private var endsWithBreak = true
+
+  init(_ inner: any ByteSource) { self.inner = inner }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    let count = try inner.read(into: buffer)
+    guard count > 0 else { return 0 }
+    for byte in buffer[..<count] where byte == 0x0A { lines += 1 }
+    endsWithBreak = buffer[count - 1] == 0x0A
+    return count
+  }
+
+  /// Whether `line` (from 1) is the last one and has no end. Reads what is left.
+  func breaksOff(inLine line: Int?) -> Bool {
+    guard let line, line > lines else { return false }
+    let rest = try? readAll(limit: 1)
+    return rest?.isEmpty == true && line == lines + 1 && !endsWithBreak
   }
 }

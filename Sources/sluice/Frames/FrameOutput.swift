@@ -56,6 +56,10 @@ final class FrameOutput {
   ) throws -> String {
     var path = target
     while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+    // Behind these there may be a file that another program has open: a rename would take it away.
+    if path == "/dev/stdout" || path == "/dev/stderr" || path.hasPrefix("/dev/fd/") || path.hasPrefix("/proc/") {
+      throw UsageError("'\(printable(target))' is no file; write to standard output with -o -")
+    }
     guard var status = try fileSystem.statusIfPresent(of: path) else { return path }
     if status.kind == .symbolicLink {
       path = URL(fileURLWithPath: path).resolvingSymlinksInPath().path

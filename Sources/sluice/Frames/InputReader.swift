@@ -87,14 +87,12 @@ struct InputReader: Sendable {
     let runFiles = files.map { file in
       RunFile(path: Path.name(file.name), open: { try fileSystem.open(file.path, .read) })
     }
-    let accounts = try read(
-      context, named: folder,
-      { configuration in
-        var configuration = configuration
-        configuration.provenance.source = given(configuration.provenance.source)
-        try deliver(configuration)
-      }
-    ) { (reader, deliver) throws(Diagnostic) in
+    func deliverGiven(_ configuration: Configuration) throws {
+      var configuration = configuration
+      configuration.provenance.source = given(configuration.provenance.source)
+      try deliver(configuration)
+    }
+    let accounts = try read(context, named: folder, deliverGiven) { (reader, deliver) throws(Diagnostic) in
       try reader.read(folder: isBare ? "." : folder, files: runFiles, deliver: deliver)
     }
     guard isBare else { return accounts }

@@ -4,12 +4,21 @@ import Report
 
 /// Differences between predictions and the labels of the same frames: meV per atom, meV/Å per component.
 struct PredictionErrors: Sendable, Encodable {
-  var energy_frames: Int
-  var energy_mae: Double?
-  var energy_rmse: Double?
-  var force_components: Int
-  var force_mae: Double?
-  var force_rmse: Double?
+  var energyFrames: Int
+  var energyMAE: Double?
+  var energyRMSE: Double?
+  var forceComponents: Int
+  var forceMAE: Double?
+  var forceRMSE: Double?
+
+  private enum CodingKeys: String, CodingKey {
+    case energyFrames = "energy_frames"
+    case energyMAE = "energy_mae_mev_per_atom"
+    case energyRMSE = "energy_rmse_mev_per_atom"
+    case forceComponents = "force_components"
+    case forceMAE = "force_mae_mev_per_angstrom"
+    case forceRMSE = "force_rmse_mev_per_angstrom"
+  }
 }
 
 /// What is counted while frames are predicted; sums are made frame by frame, then batch by batch in order.
@@ -68,8 +77,8 @@ struct PredictionStatistics: Sendable {
   var errors: PredictionErrors? {
     guard energy.count + forces.count > 0 else { return nil }
     return PredictionErrors(
-      energy_frames: energy.count, energy_mae: energy.mean, energy_rmse: energy.root,
-      force_components: forces.count, force_mae: forces.mean, force_rmse: forces.root)
+      energyFrames: energy.count, energyMAE: energy.mean, energyRMSE: energy.root,
+      forceComponents: forces.count, forceMAE: forces.mean, forceRMSE: forces.root)
   }
 
   func lines(seconds wall: Double) -> [String] {

@@ -35,7 +35,7 @@ struct Predictor: Sendable {
       // Names lie; only the B basis has a list of species.
       potential = Self.isYAML(bytes) ? try Potential(yaml: bytes) : try Potential(yace: bytes)
     } catch {
-      throw error.diagnostic(file: file)
+      throw error.sentence(file: file)
     }
     // Tabulated as in LAMMPS, to give the numbers that its users will see.
     evaluator = Evaluator(potential.basis, radial: .tabulated)
@@ -57,7 +57,7 @@ struct Predictor: Sendable {
     let set: ActiveSetFile
     let bytes = try fileSystem.readFile(file)
     do throws(PotentialFileError) { set = try ActiveSetFile(decoding: bytes) } catch {
-      throw error.diagnostic(file: file)
+      throw error.sentence(file: file)
     }
     for (index, element) in basis.elements.enumerated() {
       let count = basis.functions[index].count
@@ -149,4 +149,12 @@ private func threadSeconds() -> Double {
   var time = timespec()
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
   return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
+}
+
+extension PotentialFileError {
+  fileprivate func sentence(file: String) -> Diagnostic {
+    var diagnostic = diagnostic(file: file)
+    if !diagnostic.cause.hasSuffix(".") { diagnostic.cause += "." }
+    return diagnostic
+  }
 }
