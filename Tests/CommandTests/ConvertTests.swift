@@ -230,6 +230,45 @@ struct ConvertTests {
     #expect(passedOver.map { $0["name"] as? String } == ["run/notes.md"])
   }
 
+  @Test func framesThatHaveASourceKeepItBesideTheNewOne() throws {
+    let program = try Program()
+    try program.write("vasprun.xml", Samples.run(1).vasprun())
+    try #require(try program("convert", "vasprun.xml", "-o", "one.xyz").status == 0)
+    try #require(try program("convert", "one.xyz", "-o", "two.xyz").status == 0)
+    let frame = try #require(try Samples.frames(program.read("two.xyz")).first)
+    #expect(frame.provenance.source == "one.xyz")
+    #expect(frame.properties["info_source"] == .text("vasprun.xml"))
+    #expect(frame.properties["info_ionic_step"] == .integer(0))
+  }
+
+  @Test func stepsOfAForceFieldAreNoFrames() throws {
+    let program = try Program()
+    var text = String(decoding: Samples.run(3).outcar(), as: UTF8.self)
+    // The last step as VASP's own force field prints it.
+    let marks = ["TOTAL-FORCE (eV/Angst)", "free  energy   TOTEN"]
+    for mark in marks { try #require(text.contains(mark), "\(mark)") }
+    let plain = try #require(try Samples.read(Array(text.utf8), name: "OUTCAR").last)
+    for (mark, learned) in [
+      ("TOTAL-FORCE (eV/Angst)", "TOTAL-FORCE (eV/Angst) (ML)"),
+      ("free  energy   TOTEN", "free  energy ML TOTEN"),
+      ("FREE ENERGIE OF THE ION-ELECTRON SYSTEM (eV)", "ML FREE ENERGIE OF THE ION-ELECTRON SYSTEM (eV)"),
+    ] {
+      guard let last = text.range(of: mark, options: .backwards) else { continue }
+      text.replaceSubrange(last, with: learned)
+    }
+    let steps = try Samples.read(Array(text.utf8), name: "OUTCAR")
+    try #require(steps.last?.labels.machineLearned == true && steps.last?.positions == plain.positions)
+    try program.write("OUTCAR", text)
+    let outcome = try program("convert", "OUTCAR", "-o", "out")
+    #expect(outcome.status == 0)
+    #expect(outcome.messages.contains("1 machine-learned step was left out"))
+    #expect(try Samples.frames(program.read("out")) == steps.filter { !$0.labels.machineLearned })
+    #expect(try program("convert", "OUTCAR", "-o", "out", "--machine-learned").status == 0)
+    #expect(try Samples.frames(program.read("out")) == steps)
+    #expect(try program("convert", "OUTCAR", "-o", "out", "--steps", "last").status == 0)
+    #expect(try Samples.frames(program.read("out")) == [steps.last { !$0.labels.machineLearned }])
+  }
+
   @Test func theOutputIsNoInput() throws {
     let program = try Program()
     try program.write("run/vasprun.xml", Samples.run(2).vasprun())

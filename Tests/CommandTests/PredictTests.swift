@@ -28,6 +28,12 @@ struct PredictTests {
     let frames = try Samples.frames(program.read("out"))
     let inputs = try Samples.read(run.vasprun(), name: "vasprun.xml")
     #expect(frames.map(\.provenance) == inputs.map(\.provenance))
+    // Frames that were converted before keep where they came from.
+    try #require(try program("convert", "vasprun.xml", "-o", "frames.xyz").status == 0)
+    try #require(try program("predict", "-p", "potential.yaml", "frames.xyz", "-o", "from-frames").status == 0)
+    let fromFrames = try Samples.frames(program.read("from-frames"))
+    #expect(fromFrames.map(\.provenance) == inputs.map(\.provenance))
+    #expect(fromFrames.map(\.labels) == frames.map(\.labels))
     let evaluator = Evaluator(potential.basis, radial: .tabulated)
     let inverses = Samples.activeSet(potential).inverses(for: potential.basis)
     for (frame, input) in zip(frames, inputs) {

@@ -63,7 +63,15 @@ enum ExtendedXYZFrames: FrameFormat {
     FrameContext.current.notes.isOf(.extendedXYZ, name)
     let source = LineCounter(source)
     var reader = ExtendedXYZReader(source, name: name, restoresProvenance: false)
-    try readFrames(name, source, deliver) { () throws(Diagnostic) in try reader.next() }
+    try readFrames(name, source, deliver) { () throws(Diagnostic) in
+      var frame = try reader.next()
+      // What an artifact says instead of a name.
+      if frame?.properties["source"] == .text("") {
+        frame?.properties["source"] = nil
+        frame?.properties["ionic_step"] = nil
+      }
+      return frame
+    }
   }
 }
 
