@@ -92,6 +92,10 @@ let testTargets: [Target] = [
   tests("ReportTests", ["Report"]),
   tests("StageKitTests", ["StageKit", "Configurations", "Platform"]),
   tests("EngineTests", ["Engine", "StageKit", "StageLaws", "Configurations", "Platform"]),
+  // Run the built program as a child process.
+  tests(
+    "CommandTests",
+    ["ACE", "Configurations", "LinearAlgebra", "Platform", "TungstenReference", "VASP"]),
   tests(
     "PipelineTests",
     [

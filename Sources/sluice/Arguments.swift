@@ -122,7 +122,7 @@ struct Arguments: Sendable {
 enum Help {
   static func program(_ commands: [Command], version: String) -> String {
     let width = commands.map(\.name.count).max() ?? 0
-    let lines = commands.map { "  \(pad($0.name, width))  \($0.summary)" }
+    let lines = commands.map { "  \(pad($0.name, width))  \($0.summary.prefix { !$0.isNewline })" }
     return """
       sluice \(version): from dropped VASP runs to the structures worth computing next
 
