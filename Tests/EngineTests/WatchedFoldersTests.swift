@@ -125,9 +125,13 @@ import Testing
     for name in ["a.txt", "pool/b.txt", "pool/deep/c.txt", "poolside.txt", "single.txt", "single.txt.txt"] {
       world.drop(name, name + "\n")
     }
+    try world.files.createSymbolicLink("/work/in/pool/link", to: "/elsewhere")
+    try world.files.createSymbolicLink("/work/in/link", to: "/elsewhere")
     world.wait()
     let (folders, plan, _) = try world.open()
     for _ in 1...2 {
+      #expect(try folders.scan(plan.stages[0]).problems.map(\.place.file) == ["link"], "each is told once")
+      #expect(try folders.scan(plan.stages[1]).problems.map(\.place.file) == ["link"])
       #expect(try folders.scan(plan.stages[0]).units.map(\.name) == ["a.txt", "poolside.txt", "single.txt.txt"])
       #expect(try folders.scan(plan.stages[1]).units.map(\.name) == ["b.txt", "deep/c.txt", "single.txt"])
     }
