@@ -96,7 +96,7 @@ public final class WatchedFolders: DropProvider {
     func isWanted(_ unit: String) -> Bool {
       isFile ? unit == Path.name(path) : !hidden.contains { unit == $0 || unit.hasPrefix($0 + "/") }
     }
-    var result = DropScan(problems: found.notes)
+    var result = DropScan(problems: found.notes.filter { isWanted($0.place.file) })
     // By the clock of the disk that holds the state: the inbox itself is never written to.
     let now = try fileSystem.currentTime(in: journal.folder)
     let fresh = difference.fresh.filter { isWanted($0.path) }

@@ -306,7 +306,8 @@ import Testing
         #expect(
           result.outcome.publication == expected.outcome.publication
             || result.outcome.exitStatus == 3
-              && result.outcome.record.quarantined.map(\.diagnostic.code) == ["unreadable"], "call \(call)")
+              && result.outcome.record.quarantined.map(\.diagnostic.code) == ["unreadable"],
+          "call \(call)")
       }
 
       let after = World(world.files.afterPowerLoss(.everything))

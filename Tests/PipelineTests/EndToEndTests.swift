@@ -32,7 +32,8 @@ import TungstenReference
       #expect(files.contains(folder + "/POSCAR") && files.contains(folder + "/POTCAR.spec"))
       #expect(!files.contains(folder + "/POTCAR") && !files.contains(folder + "/INCAR"))
       let poscar = try StructureFile(
-        MemoryByteSource(try project.files.readFile(project.path("outbox/latest/" + folder + "/POSCAR"))), name: "POSCAR")
+        MemoryByteSource(try project.files.readFile(project.path("outbox/latest/" + folder + "/POSCAR"))),
+        name: "POSCAR")
       #expect(poscar.problem == nil && [15, 16].contains(poscar.configurations[0].count))
     }
     // What the manifest says is what is there.
@@ -249,7 +250,8 @@ import TungstenReference
     let project = try Project.withRuns(pipeline)
     let result = try project.pass()
     let fit = try CanonicalJSON.decode(
-      FitSummary.self, project.artifactBytes(try #require(result.outcome.results["refit"]?.wholes[.potential]), "fit.json"))
+      FitSummary.self,
+      project.artifactBytes(try #require(result.outcome.results["refit"]?.wholes[.potential]), "fit.json"))
     let predicted = fit.parity.filter { $0.quantity == "energy" }
     let yaml = try Potential(yaml: project.files.readFile(project.path("outbox/latest/potential/tiny.yaml")))
     let yace = try Potential(yace: project.files.readFile(project.path("outbox/latest/potential/tiny.yace")))
@@ -271,8 +273,11 @@ import TungstenReference
     #expect(number == predicted.count && number == 12)
     // It learned something: the labels spread more than it errs.
     let mean = predicted.map(\.reference).reduce(0, +) / Double(number)
-    let spread = (predicted.map { ($0.reference - mean) * ($0.reference - mean) }.reduce(0, +) / Double(number)).squareRoot()
-    let error = (predicted.map { ($0.reference - $0.predicted) * ($0.reference - $0.predicted) }.reduce(0, +) / Double(number)).squareRoot()
+    let spread = (predicted.map { ($0.reference - mean) * ($0.reference - mean) }.reduce(0, +) / Double(number))
+      .squareRoot()
+    let error =
+      (predicted.map { ($0.reference - $0.predicted) * ($0.reference - $0.predicted) }.reduce(0, +) / Double(number))
+      .squareRoot()
     #expect(error < 0.2 * spread, "\(error) of \(spread) eV/atom")
     let asi = try ActiveSetFile(decoding: project.files.readFile(project.path("outbox/latest/potential/tiny.asi")))
     #expect(asi.inverse(of: FinnisSinclairTungsten.tungsten)?.rows == yaml.basis.functions[0].count)

@@ -95,7 +95,8 @@ import TungstenReference
     let world = try World()
     world.files.drop("/work/inbox/run/OUTCAR", Samples.run(5).outcar())
     world.files.drop(
-      "/work/inbox/run/vasprun.xml", "<?xml version=\"1.0\"?>\n<!DOCTYPE a [<!ENTITY b \"c\">]>\n<modeling>\n</modeling>\n")
+      "/work/inbox/run/vasprun.xml",
+      "<?xml version=\"1.0\"?>\n<!DOCTYPE a [<!ENTITY b \"c\">]>\n<modeling>\n</modeling>\n")
     world.clock.advance(by: .seconds(30))
     let result = try world.pass()
     #expect(result.outcome.record.unsettled == [])
