@@ -344,10 +344,12 @@ import Testing
     )
     let all = events.withLock { $0 }
     #expect(all.first == .stageStarted(stage: "numbers", actions: 2, toRun: 2))
-    let last = outcome.record.stage("announce")
-    #expect(
-      all.last
-        == .stageFinished(stage: "announce", ran: 1, cached: 0, seconds: last.seconds))
+    guard case .stageFinished(let last)? = all.last else {
+      Issue.record("the last event is \(String(describing: all.last))")
+      return
+    }
+    #expect(last.id == "announce" && last.ran == 1 && last.cached == 0)
+    #expect(last.seconds == outcome.record.stage("announce").seconds)
     let done = all.compactMap { event -> Int? in
       if case .actionFinished("square", _, let done, 2) = event { done } else { nil }
     }

@@ -101,7 +101,7 @@ final class Messages: Sendable {
       let store = Store(files, state: "/state")
       try store.put(bytes)
       try store.remember(
-        ActionRecord(key: digest, stage: "s", outputs: [.init(name: "o", digest: digest)]))
+        StoredAction(key: digest, stage: "s", outputs: [.init(name: "o", digest: digest)]))
     }
     let counting = FaultyFileSystem(MemoryFileSystem(), call: 0, .crash)
     try work(counting)
@@ -145,7 +145,7 @@ final class Messages: Sendable {
     let messages = Messages()
     let store = Store(files, state: "/state", report: messages.report)
     let output = try store.put([1])
-    let record = ActionRecord(
+    let record = StoredAction(
       key: Digest(of: "key"), stage: "featurize", parts: [.init(name: "cutoff", value: "5.0")],
       outputs: [.init(name: "rows", digest: output)], note: "{\"atoms\":54}")
     #expect(try store.recall(record.key) == nil)
@@ -168,7 +168,7 @@ final class Messages: Sendable {
     let files = MemoryFileSystem()
     let store = Store(files, state: "/state")
     let output = try store.put([1])
-    let record = ActionRecord(
+    let record = StoredAction(
       key: Digest(of: "key"), stage: "s", outputs: [.init(name: "o", digest: output)])
     try store.remember(record)
     let path = "/state/actions/\(record.key.description.prefix(2))/\(record.key)"
@@ -193,7 +193,7 @@ final class Messages: Sendable {
     let files = MemoryFileSystem()
     let store = Store(files, state: "/state")
     let digests = try (0..<10).map { try store.put([UInt8($0)]) }
-    let record = ActionRecord(
+    let record = StoredAction(
       key: Digest(of: "key"), stage: "s", outputs: [.init(name: "o", digest: digests[3])])
     try store.remember(record)
     #expect(try store.verify().isSound)
@@ -213,9 +213,9 @@ final class Messages: Sendable {
     let reachable = try store.put([1])
     let output = try store.put([2])
     let garbage = try store.put([3])
-    let keep = ActionRecord(
+    let keep = StoredAction(
       key: Digest(of: "keep"), stage: "s", outputs: [.init(name: "o", digest: output)])
-    let drop = ActionRecord(
+    let drop = StoredAction(
       key: Digest(of: "drop"), stage: "s", outputs: [.init(name: "o", digest: garbage)])
     try store.remember(keep)
     try store.remember(drop)
