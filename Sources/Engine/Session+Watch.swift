@@ -46,6 +46,7 @@ extension Session {
       memory.attachments = attachmentState()
       defer { memory.nextLook = clock.uptime + rescan }
       do {
+        try checkLock()
         let result = try pass(version: version, checkCancellation: checkCancellation, progress: progress)
         memory.isOwing = false
         memory.complaint = nil

@@ -57,6 +57,9 @@ public final class Session: Sendable {
     lock.keepAlive { _ in }  // a lost lock is noticed before anything is published
   }
 
+  /// Throws unless the lock is still ours.
+  func checkLock() throws(LockError) { try lock.check() }
+
   /// Gives the lock back.
   public func close() throws { try lock.release() }
 

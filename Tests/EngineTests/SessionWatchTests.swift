@@ -17,13 +17,13 @@ private final class Desk {
   /// "seconds: run N +new -removed", or the failure.
   private(set) var log: [String] = []
 
-  init(_ more: String = "", kind: FileSystemKind = .ext4) throws {
+  init(_ more: String = "", pool: String = "/pool", kind: FileSystemKind = .ext4) throws {
     files = MemoryFileSystem(clock: clock, kind: kind)
-    for folder in ["/in", "/pool"] { files.dropFolder(folder) }
+    for folder in ["/in/pool", "/pool"] { files.dropFolder(folder) }
     events = MemoryEventSource(clock: clock)
     let text = """
       { sluice: 1, project: 'toy', elements: ['W'], inbox: '/in', outbox: '/out', \(more)
-        stages: [{use:'numbers'},{use:'numbers', id:'more', pools:['/pool']},
+        stages: [{use:'numbers'},{use:'numbers', id:'more', pools:['\(pool)']},
           {use:'square', from: {'toy-numbers':'numbers'}},{use:'total'},{use:'template', file:'/template'},
           {use:'announce', from: {'toy-numbers':'more'}}] }
       """
@@ -202,6 +202,85 @@ private struct Template: FoldStage {
       })
     #expect(desk.clock.uptime == .seconds(30))
     #expect(desk.log == ["10: stage 'total': there are no numbers. Drop a file of numbers."])
+  }
+}
+
+/// Watched folders without a watch.
+@Suite struct WatchedFoldersTests {
+  @Test func aPoolMayBeAFileOrLieInTheInbox() throws {
+    let file = try Desk(pool: "/pool/p.txt")
+    file.files.drop("/in/a.txt", "1")
+    file.files.drop("/pool/p.txt", "5")
+    file.files.drop("/pool/deep/other.txt", "6")
+    file.clock.advance(by: .seconds(20))
+    file.files.forgetTouches()
+    try file.watch(until: 25)
+    #expect(file.log == ["20: run 1 +a.txt +p.txt"])
+    #expect(!file.files.touches.contains { $0.operation == .list && $0.path.hasPrefix("/pool") })
+
+    let nested = try Desk(pool: "/in/pool")
+    nested.files.drop("/in/a.txt", "1")
+    nested.files.drop("/in/pool/p.txt", "5")
+    nested.files.drop("/in/poolside.txt", "7")
+    nested.clock.advance(by: .seconds(20))
+    try nested.watch(until: 25)
+    #expect(nested.log == ["20: run 1 +a.txt +poolside.txt +p.txt"])
+  }
+
+  @Test func trustHoldsForWhatWasSeenOnly() throws {
+    let desk = try Desk(kind: .nfs)
+    let folders = desk.session.folders
+    let stage = desk.session.plan.stages[0]
+    folders.settle(.byTrust)
+    desk.files.drop("/in/a.txt", "1")
+    desk.files.drop("/in/b.txt", "2")
+    desk.clock.advance(by: .seconds(1000))
+    #expect(try folders.scan(stage).unsettled == ["a.txt", "b.txt"])
+    folders.trust(try Inbox(desk.files, folder: "/in").scan().units, of: "/in")
+    desk.files.drop("/in/b.txt", "22")
+    let scan = try folders.scan(stage)
+    #expect(scan.units.map(\.name) == ["a.txt"] && scan.unsettled == ["b.txt"])
+    folders.settle(.byAge)
+    desk.clock.advance(by: .seconds(10))
+    #expect(try folders.scan(stage).units.map(\.name) == ["a.txt", "b.txt"])
+  }
+
+  @Test func aPassCanBeStoppedWhileItReads() throws {
+    let desk = try Desk()
+    for number in 0..<20 { desk.files.drop("/in/\(number).txt", "\(number)") }
+    desk.clock.advance(by: .seconds(20))
+    let calls = Mutex(0)
+    func check(limit: Int) -> @Sendable () throws -> Void {
+      calls.withLock { $0 = 0 }
+      return {
+        try calls.withLock {
+          $0 += 1
+          if $0 > limit { throw CancellationError() }
+        }
+      }
+    }
+    do {
+      _ = try desk.session.pass(version: "0", checkCancellation: check(limit: 5))
+      Issue.record("the pass was not stopped")
+    } catch let error as RunError {
+      #expect(error.kind == .cancelled)
+    }
+    #expect(desk.session.folders.registry(of: "/in").records.isEmpty)
+    desk.files.drop("/pool/p.txt", "5")
+    desk.clock.advance(by: .seconds(20))
+    #expect(try desk.session.pass(version: "0", checkCancellation: check(limit: .max)).published?.number == 1)
+  }
+
+  @Test func aLostLockEndsTheWatch() throws {
+    let desk = try Desk()
+    desk.files.drop("/in/a.txt", "1")
+    desk.files.drop("/pool/p.txt", "5")
+    desk.events.schedule(at: .seconds(15)) { [files = desk.files] in
+      try? files.removeFile("/out/.sluice/lock")
+      files.drop("/in/b.txt", "2")
+    }
+    #expect(throws: LockError.self) { try desk.watch(until: 500) }
+    #expect(desk.clock.uptime == .seconds(25) && desk.log == ["10: run 1 +a.txt +p.txt"])
   }
 }
 

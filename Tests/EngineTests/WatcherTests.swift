@@ -172,7 +172,8 @@ private final class World: Sendable {
     world.files.drop("/inbox/bad.xyz", "x")
     world.events.schedule(at: .seconds(500), waking: nil) { world.events.interrupt() }
     var count = 0
-    try world.watcher().run(registry: { _ in UnitRegistry() }) { _ in
+    func nothing(_ folder: String) -> UnitRegistry { UnitRegistry() }
+    try world.watcher().run(registry: nothing) { _ in
       count += 1
       return true
     }
@@ -235,17 +236,16 @@ private final class World: Sendable {
     #expect(world.log == ["11: +poolside.xyz +/inbox/pool/a.xyz", "40: -/inbox/pool/a.xyz"])
   }
 
-  @Test func whatIsDueWaitsForNobodyButABurst() throws {
+  @Test func whatIsDueComesWithoutDropsButNotIntoABurst() throws {
     let world = World()
     world.drop(at: 70, "a.xyz")
     var last = 0
-    try world.run(
-      until: 200,
-      isDue: {
-        let now = Int(world.clock.uptime.components.seconds)
-        defer { if now >= last + 60 { last = now } }
-        return now >= last + 60
-      })
+    func isDue() -> Bool {
+      let now = Int(world.clock.uptime.components.seconds)
+      defer { if now >= last + 60 { last = now } }
+      return now >= last + 60
+    }
+    try world.run(until: 200, isDue: isDue)
     #expect(world.log == ["60:", "80: +a.xyz", "140:"])
     #expect(world.batches.map(\.batch.isEmpty) == [true, false, true])
   }
