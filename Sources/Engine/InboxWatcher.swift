@@ -4,19 +4,30 @@
 import Configurations
 import Platform
 
-/// What has settled since the last batch.
+/// What has settled since the last batch, in all watched folders.
 public struct SettledBatch: Sendable, Equatable {
-  /// New or changed units, settled, in the order of their paths' bytes.
-  public var fresh: [InboxUnit]
-  /// Recorded units that have been gone as long.
-  public var removed: [UnitRecord]
-  /// Units that are still changing and will come later.
-  public var unsettled: [InboxUnit]
-  /// The scan behind this batch.
-  public var scan: InboxScan
+  /// Of one folder.
+  public struct Part: Sendable, Equatable {
+    /// Under which the registry knows the units: the watched folder, or the folder of a watched file.
+    public var folder: String
+    /// New or changed units, settled, in the order of their paths' bytes.
+    public var fresh: [InboxUnit]
+    /// Recorded units that have been gone as long.
+    public var removed: [UnitRecord]
+    /// Units that are still changing and will come later.
+    public var unsettled: [InboxUnit]
+    /// The scan behind this batch.
+    public var scan: InboxScan
+  }
+
+  /// One for each watched folder, in the order of the watcher; also where nothing has settled.
+  public var parts: [Part]
+
+  /// Whether nothing has settled.
+  public var isEmpty: Bool { parts.allSatisfy { $0.fresh.isEmpty && $0.removed.isEmpty } }
 }
 
-/// Watches an inbox until interrupted.
+/// Watches folders until interrupted. What settles in any of them at about the same time is one batch.
 public struct Watcher: Sendable {
   public struct Timing: Sendable, Equatable {
     /// How long a unit must look the same.
@@ -39,17 +50,19 @@ public struct Watcher: Sendable {
     }
   }
 
-  private let inbox: Inbox
+  private let folders: [WatchedFolder]
+  private let fileSystem: any FileSystem
   private let events: any EventSource
   private let clock: any Clock
-  private var timing: Timing
+  private let timing: Timing
   private let report: @Sendable (Diagnostic) -> Void
 
   public init(
-    _ inbox: Inbox, events: any EventSource, clock: any Clock, timing: Timing = Timing(),
-    report: @escaping @Sendable (Diagnostic) -> Void = { _ in }
+    _ folders: [WatchedFolder], _ fileSystem: any FileSystem, events: any EventSource, clock: any Clock,
+    timing: Timing = Timing(), report: @escaping @Sendable (Diagnostic) -> Void = { _ in }
   ) {
-    self.inbox = inbox
+    self.folders = folders
+    self.fileSystem = fileSystem
     self.events = events
     self.clock = clock
     self.timing = timing
@@ -59,37 +72,43 @@ public struct Watcher: Sendable {
   /// Scans, waits and delivers until `events.interrupt()` is called or `onBatch` answers false.
   /// Drops during `onBatch` queue up and come as one later batch.
   /// - Parameters:
-  ///   - registry: what is known now; asked before each comparison. A unit that was delivered is not
-  ///     delivered again in the same state, recorded or not.
+  ///   - registry: what is known now of the folder of a part; asked before each comparison. A unit
+  ///     that was delivered is not delivered again in the same state, recorded or not.
+  ///   - isDue: asked after each scan that found nothing to deliver; true delivers an empty batch.
   ///   - onBatch: takes a batch; false ends the watch.
   public func run(
-    registry: () throws -> UnitRegistry, onBatch: (SettledBatch) throws -> Bool
+    registry: (_ folder: String) throws -> UnitRegistry, isDue: () throws -> Bool = { false },
+    onBatch: (SettledBatch) throws -> Bool
   ) throws {
-    var memory = Memory(timing.settle)
+    var memory = Memory(folders.count, timing.settle)
     var rescan = timing.rescan
     var waitingSince: Duration?
     while true {
       let start = clock.uptime
-      let scan = try scanAndWatch(&memory, &rescan)
+      let looks = try lookAndWatch(&memory, &rescan)
       let now = clock.uptime
       // A stream of events in a huge inbox may not keep a processor busy: at most a fifth of it.
       let pause = max(timing.leastInterval, (now - start) * 4)
-      let difference = try registry().difference(scan, inbox: inbox.folder)
-      let (ready, unsettled) = memory.observe(difference, at: now)
-      if ready.isEmpty {
+      let batch = SettledBatch(
+        parts: try looks.enumerated().map { index, look in
+          let difference = try look.difference(try registry(look.inbox.folder))
+          return memory.folders[index].observe(look, difference, at: now)
+        })
+      let isReady: Bool
+      if batch.isEmpty {
         waitingSince = nil
+        isReady = try isDue()
       } else {
         let since = waitingSince ?? now
         waitingSince = since
-        if unsettled.isEmpty || now - since >= timing.patience {
-          let batch = SettledBatch(
-            fresh: ready.fresh, removed: ready.removed, unsettled: unsettled, scan: scan)
-          memory.deliver(ready)
-          waitingSince = nil
-          if try !onBatch(batch) { return }
-          // Whatever came meanwhile is waited for without a pause.
-          continue
-        }
+        isReady = batch.parts.allSatisfy(\.unsettled.isEmpty) || now - since >= timing.patience
+      }
+      if isReady {
+        memory.deliver(batch)
+        waitingSince = nil
+        if try !onBatch(batch) { return }
+        // Whatever came meanwhile is waited for without a pause.
+        continue
       }
       var limit = rescan
       if let due = memory.nextDue(after: now) { limit = min(limit, due - now) }
@@ -117,45 +136,60 @@ public struct Watcher: Sendable {
     }
   }
 
-  /// Scans; where that shows folders that were not watched yet, watches them and scans again, for
+  /// Looks; where that shows folders that were not watched yet, watches them and looks again, for
   /// what was dropped into them before the watch stood.
-  private func scanAndWatch(_ memory: inout Memory, _ rescan: inout Duration) throws(InboxError)
-    -> InboxScan
+  private func lookAndWatch(_ memory: inout Memory, _ rescan: inout Duration) throws(InboxError)
+    -> [WatchedFolder.Look]
   {
     for _ in 0..<8 {
-      let scan = try inbox.scan()
-      let fresh = scan.folders.filter { !memory.watched.contains($0) }
-      memory.watched = Set(scan.folders)
+      let looks = try look()
+      let seen = Set(looks.flatMap(\.scan.folders))
+      let isKnown = seen.isSubset(of: memory.watched)
+      memory.watched = seen
       // Also the known ones: one that was removed and made again has lost its watch.
-      for folder in scan.folders where !memory.isBlind {
+      for folder in looks.flatMap(\.scan.folders) where !memory.isBlind {
         do throws(FileSystemError) { try events.watch(folder) } catch {
           memory.isBlind = true
           rescan = min(rescan, WatchPlan.pollInterval)
           report(
             Diagnostic(
-              .warning, code: "watch-limit", place: .init(file: folder),
-              cause: error.description,
-              remedy: "The inbox is also scanned every \(rescan) now."))
+              .warning, code: "watch-limit", place: .init(file: folder), cause: error.description,
+              remedy: "All folders are also scanned every \(rescan) now."))
         }
       }
-      if fresh.isEmpty || memory.isBlind { return scan }
+      if isKnown || memory.isBlind { return looks }
     }
-    return try inbox.scan()
+    return try look()
+  }
+
+  private func look() throws(InboxError) -> [WatchedFolder.Look] {
+    var looks: [WatchedFolder.Look] = []
+    for folder in folders { looks.append(try folder.look(fileSystem)) }
+    return looks
   }
 }
 
 extension Watcher {
   /// What the watcher remembers between scans.
   private struct Memory {
-    struct Ready {
-      var fresh: [InboxUnit] = []
-      var removed: [UnitRecord] = []
-      var isEmpty: Bool { fresh.isEmpty && removed.isEmpty }
-    }
-
+    var folders: [FolderMemory]
     var watched: Set<String> = []
     /// A watch could not be added: scans alone must do.
     var isBlind = false
+
+    init(_ count: Int, _ settle: Duration) {
+      folders = Array(repeating: FolderMemory(settle), count: count)
+    }
+
+    mutating func deliver(_ batch: SettledBatch) {
+      for (index, part) in batch.parts.enumerated() { folders[index].deliver(part) }
+    }
+
+    func nextDue(after now: Duration) -> Duration? { folders.compactMap { $0.nextDue(after: now) }.min() }
+  }
+
+  /// ... of one folder.
+  private struct FolderMemory {
     private var tracker: SettleTracker
     private var goneSince: [String: Duration] = [:]
     private var delivered: [String: InboxUnit] = [:]
@@ -163,8 +197,8 @@ extension Watcher {
 
     init(_ settle: Duration) { tracker = SettleTracker(settle: settle) }
 
-    mutating func observe(_ difference: UnitRegistry.Difference, at now: Duration)
-      -> (Ready, unsettled: [InboxUnit])
+    mutating func observe(_ look: WatchedFolder.Look, _ difference: UnitRegistry.Difference, at now: Duration)
+      -> SettledBatch.Part
     {
       let news = difference.fresh.filter { delivered[$0.path] != $0 }
       let (settled, unsettled) = tracker.observe(news, at: now)
@@ -177,12 +211,13 @@ extension Watcher {
       }
       goneSince = gone
       deliveredRemovals.formIntersection(difference.removed.map(\.path))
-      return (Ready(fresh: settled, removed: removed), unsettled)
+      return SettledBatch.Part(
+        folder: look.inbox.folder, fresh: settled, removed: removed, unsettled: unsettled, scan: look.scan)
     }
 
-    mutating func deliver(_ ready: Ready) {
-      for unit in ready.fresh { delivered[unit.path] = unit }
-      for record in ready.removed {
+    mutating func deliver(_ part: SettledBatch.Part) {
+      for unit in part.fresh { delivered[unit.path] = unit }
+      for record in part.removed {
         deliveredRemovals.insert(record.path)
         delivered[record.path] = nil
       }

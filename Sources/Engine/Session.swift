@@ -19,15 +19,14 @@ public struct PassResult: Sendable {
 public final class Session: Sendable {
   public let pipeline: PipelineFile
   public let plan: Plan
-  private let fileSystem: any FileSystem
-  private let clock: any Clock
+  let fileSystem: any FileSystem
+  let clock: any Clock
   private let lock: RunLock
   private let journal: Journal
   private let store: StoreActions
   public let folders: WatchedFolders
   private let outbox: Outbox
   private let lastPublished: Mutex<JournalEntry.Published?>
-  private let lastSeen = Mutex<Digest?>(nil)
 
   /// The state folder of a pipeline.
   public static func stateFolder(of pipeline: PipelineFile) -> String { Path.join(pipeline.outbox, ".sluice") }
@@ -58,6 +57,9 @@ public final class Session: Sendable {
     lock.keepAlive { _ in }  // a lost lock is noticed before anything is published
   }
 
+  /// Throws unless the lock is still ours.
+  func checkLock() throws(LockError) { try lock.check() }
+
   /// Gives the lock back.
   public func close() throws { try lock.release() }
 
@@ -67,10 +69,13 @@ public final class Session: Sendable {
     progress: @escaping @Sendable (RunEvent) -> Void = { _ in }
   ) throws -> PassResult {
     let started = clock.wallTime
-    let runner = Runner(plan: plan, store: store, drops: folders, threads: pipeline.threads)
+    let drops = CancellableFolders(folders: folders, checkCancellation: checkCancellation)
+    let runner = Runner(plan: plan, store: store, drops: drops, threads: pipeline.threads)
+    let explanation = try runner.explain()
     var lost: Set<Digest> = []
     while true {
-      let outcome = try runner.run(checkCancellation: checkCancellation, progress: progress)
+      var outcome = try runner.run(checkCancellation: checkCancellation, progress: progress)
+      if !outcome.record.isUnchanged { outcome.record.explanation = explanation }
       do {
         return try publish(outcome, started: started, version: version)
       } catch OutboxError.store(.missing(let digest)) where lost.insert(digest).inserted {
@@ -113,26 +118,6 @@ public final class Session: Sendable {
       if try !folders.scan(stage).unsettled.isEmpty { return true }
     }
     return false
-  }
-
-  /// Whether nothing that has settled differs from what the last pass saw, so that a pass would do nothing.
-  public func isIdle() throws -> Bool {
-    var builder = DigestBuilder()
-    for stage in plan.stages {
-      if !stage.folders.isEmpty {
-        for unit in try folders.scan(stage).units {
-          builder.add(unit.digest)
-          builder.add(unit.name)
-          builder.add(unit.acceptsIncomplete ? 1 : 0)
-        }
-      }
-      for file in try folders.attachments(stage) { builder.add(Digest(of: file.bytes)) }
-    }
-    let seen = builder.finish()
-    return lastSeen.withLock { last in
-      defer { last = seen }
-      return last == seen
-    }
   }
 
   /// What a pass would do, and why; reads records only.

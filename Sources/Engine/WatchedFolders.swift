@@ -14,12 +14,25 @@ public final class WatchedFolders: DropProvider {
   private let settle: Duration
   private let truncatedAfter: Duration
   private let threads: Int
-  /// Folders that other stages read, below which a folder's own units do not lie.
-  private let pools: [String]
+  /// Every folder that the pipeline reads, once.
+  public let all: [WatchedFolder]
   private let state: Mutex<State>
 
   private struct State {
     var registries: [String: UnitRegistry] = [:]
+    /// Units that a watcher found settled and that have not been read yet, by folder and path.
+    var trusted: [String: [String: InboxUnit]] = [:]
+    var settling = Settling.byAge
+    /// When each folder was last scanned, by the clock of the disk that holds the state.
+    var scanned: [String: Timestamp] = [:]
+  }
+
+  /// What decides that a unit has settled.
+  public enum Settling: Sendable {
+    /// Its age by the clock of the disk that holds the state, or a watcher's word: for single passes.
+    case byAge
+    /// A watcher's word alone: for folders on other machines, whose clocks may go wrong.
+    case byTrust
   }
 
   /// A change of what is known of one folder, as the journal keeps it.
@@ -36,7 +49,7 @@ public final class WatchedFolders: DropProvider {
     settle = .nanoseconds(Int64(pipeline.settle * 1e9))
     truncatedAfter = .nanoseconds(Int64(pipeline.truncatedAfter * 1e9))
     threads = pipeline.threads > 0 ? pipeline.threads : availableProcessors()
-    pools = plan.stages.flatMap(\.folders).filter { $0 != pipeline.inbox }
+    all = WatchedFolder.all(of: plan, inbox: pipeline.inbox)
     var registries: [String: UnitRegistry] = [:]
     for record in records {
       guard case .folder(let known)? = JournalEntry.decode(record.payload) else { continue }
@@ -46,9 +59,14 @@ public final class WatchedFolders: DropProvider {
   }
 
   public func scan(_ stage: PlannedStage) throws -> DropScan {
+    try scan(stage, checkCancellation: {})
+  }
+
+  /// As `scan`, which may read much, until `checkCancellation` throws.
+  func scan(_ stage: PlannedStage, checkCancellation: @Sendable () throws -> Void) throws -> DropScan {
     var result = DropScan()
-    for folder in stage.folders {
-      let one = try scan(folder: folder)
+    for folder in all where stage.folders.contains(folder.path) {
+      let one = try scan(folder, checkCancellation)
       result.units += one.units
       result.problems += one.problems
       result.unsettled += one.unsettled
@@ -79,33 +97,62 @@ public final class WatchedFolders: DropProvider {
     }
   }
 
-  /// What is known of a folder now, for the watcher.
+  // MARK: For a watcher
+
+  /// What is known of a folder now. A single file is known under its parent.
   public func registry(of folder: String) -> UnitRegistry {
     state.withLock { $0.registries[folder] ?? UnitRegistry() }
   }
 
-  private func scan(folder path: String) throws -> DropScan {
-    // A pool may be a single file: then its folder is scanned and the rest is passed over.
-    let isFile = try fileSystem.statusIfPresent(of: path)?.kind == .file
-    let folder = isFile ? Path.parent(path) : path
-    let inbox = Inbox(fileSystem, folder: folder.isEmpty ? "." : folder)
-    let found = try inbox.scan()
-    let registry = registry(of: folder)
-    let difference = try registry.difference(found, inbox: folder)
-    let hidden = pools.filter { $0 != path && $0.hasPrefix(path + "/") }.map { $0.dropFirst(path.count + 1) }
-    func isWanted(_ unit: String) -> Bool {
-      isFile ? unit == Path.name(path) : !hidden.contains { unit == $0 || unit.hasPrefix($0 + "/") }
+  /// The next scans take these units for settled as long as they look the same.
+  public func trust(_ units: [InboxUnit], of folder: String) {
+    state.withLock { state in
+      for unit in units { state.trusted[folder, default: [:]][unit.path] = unit }
     }
-    var result = DropScan(problems: found.notes.filter { isWanted($0.place.file) })
+  }
+
+  /// What decides from now on that a unit has settled.
+  public func settle(_ settling: Settling) { state.withLock { $0.settling = settling } }
+
+  /// Whether one of the units of these names breaks off, was too young to be taken so when it was last
+  /// scanned, and no longer is.
+  func acceptsIncomplete(anyOf names: Set<String>) throws -> Bool {
+    guard !names.isEmpty else { return false }
+    let now = try fileSystem.currentTime(in: journal.folder)
+    let (registries, scanned) = state.withLock { ($0.registries, $0.scanned) }
+    return registries.contains { folder, registry in
+      names.contains { name in
+        guard let record = registry.records[name], let last = scanned[folder] else { return false }
+        return acceptsIncomplete(record, now) && !acceptsIncomplete(record, last)
+      }
+    }
+  }
+
+  // MARK: Scanning
+
+  private func scan(_ watched: WatchedFolder, _ checkCancellation: @Sendable () throws -> Void) throws -> DropScan {
+    let look = try watched.look(fileSystem)
+    let inbox = look.inbox
+    let (registry, trusted, settling) = state.withLock {
+      ($0.registries[inbox.folder] ?? UnitRegistry(), $0.trusted[inbox.folder] ?? [:], $0.settling)
+    }
+    let difference = try look.difference(registry)
+    var result = DropScan(problems: look.scan.notes)
     // By the clock of the disk that holds the state: the inbox itself is never written to.
     let now = try fileSystem.currentTime(in: journal.folder)
-    let fresh = difference.fresh.filter { isWanted($0.path) }
-    let (settled, unsettled) = SettleTracker.settledByAge(fresh, now: now, settle: settle)
-    result.unsettled = unsettled.map(\.path)
-    let readings = try concurrentMap(settled.count, threads: threads) { index in
-      try inbox.digest(settled[index])
+    var settled = difference.fresh.filter { trusted[$0.path] == $0 }
+    var unsettled = difference.fresh.filter { trusted[$0.path] != $0 }
+    if settling == .byAge {
+      let aged = SettleTracker.settledByAge(unsettled, now: now, settle: settle)
+      settled += aged.settled
+      unsettled = aged.unsettled
     }
-    var records = difference.unchanged.filter { isWanted($0.path) }
+    result.unsettled = unsettled.map(\.path)
+    let readings = try concurrentMap(settled.count, threads: threads) { [settled] index in
+      try checkCancellation()
+      return try inbox.digest(settled[index], checkCancellation: checkCancellation)
+    }
+    var records = difference.unchanged
     var changes: [RegistryChange] = []
     for (unit, reading) in zip(settled, readings) {
       switch reading {
@@ -116,8 +163,9 @@ public final class WatchedFolders: DropProvider {
       }
     }
     changes += difference.removed.map { .forgotten(path: $0.path) }
-    if registry.rootInode != found.rootInode { changes.append(.inbox(inode: found.rootInode)) }
-    try learn(changes, of: folder)
+    if registry.rootInode != look.scan.rootInode { changes.append(.inbox(inode: look.scan.rootInode)) }
+    try learn(changes, of: inbox.folder)
+    state.withLock { $0.scanned[inbox.folder] = now }
     result.units = records.sorted { bytewiseLess($0.path, $1.path) }.map { drop($0, inbox, now) }
     return result
   }
@@ -127,8 +175,20 @@ public final class WatchedFolders: DropProvider {
     try journal.append(
       changes.map { JournalEntry.folder(FolderChange(folder: folder, change: $0)).encoded })
     state.withLock { state in
-      for change in changes { state.registries[folder, default: UnitRegistry()].apply(change) }
+      for change in changes {
+        state.registries[folder, default: UnitRegistry()].apply(change)
+        switch change {
+        case .learned(let record): state.trusted[folder]?[record.path] = nil
+        case .forgotten(let path): state.trusted[folder]?[path] = nil
+        case .inbox: break
+        }
+      }
     }
+  }
+
+  private func acceptsIncomplete(_ record: UnitRecord, _ now: Timestamp) -> Bool {
+    let youngest = record.files.map(\.signature.changed).max() ?? now
+    return now - youngest >= truncatedAfter
   }
 
   private func drop(_ record: UnitRecord, _ inbox: Inbox, _ now: Timestamp) -> DropUnit {
@@ -146,10 +206,9 @@ public final class WatchedFolders: DropProvider {
         return CheckedSource(opened, name: path, digest: file.digest)
       }
     }
-    let youngest = record.files.map(\.signature.changed).max() ?? now
     return DropUnit(
       digest: Self.identity(of: record), name: record.path, group: record.group, files: files,
-      acceptsIncomplete: now - youngest >= truncatedAfter)
+      acceptsIncomplete: acceptsIncomplete(record, now))
   }
 
   /// What a unit is to the stages: its content, not its name. The same file under another name is the
@@ -186,5 +245,27 @@ private final class CheckedSource: ByteSource {
     let count = try base.read(into: buffer)
     if count == 0, !buffer.isEmpty, base.builder.finish() != digest { throw UnitChanged(name: name) }
     return count
+  }
+}
+
+/// The folders as one pass sees them: it can be stopped while they are read.
+struct CancellableFolders: DropProvider {
+  let folders: WatchedFolders
+  let checkCancellation: @Sendable () throws -> Void
+
+  func scan(_ stage: PlannedStage) throws -> DropScan {
+    try folders.scan(stage, checkCancellation: checkCancellation)
+  }
+  func hasChanged(_ unit: DropUnit) throws -> Bool { try folders.hasChanged(unit) }
+  func attachments(_ stage: PlannedStage) throws -> [Attachment] { try folders.attachments(stage) }
+}
+
+extension Inbox {
+  /// Reads a unit for its digest alone, until `checkCancellation` throws.
+  fileprivate func digest(_ unit: InboxUnit, checkCancellation: () throws -> Void) throws -> UnitReading {
+    var chunk = [UInt8](repeating: 0, count: 1 << 18)
+    return try read(unit) { _, bytes in
+      while try chunk.withUnsafeMutableBytes({ try bytes.read(into: $0) }) > 0 { try checkCancellation() }
+    }
   }
 }

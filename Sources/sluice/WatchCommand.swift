@@ -45,7 +45,8 @@ final class Interrupter: Sendable {
   private struct State {
     var isEnding = false
     var reloads = 0
-    var events: [any EventSource] = []
+    var events: [Int: any EventSource] = [:]
+    var lastKey = 0
   }
 
   private let state = Mutex(State())
@@ -63,7 +64,7 @@ final class Interrupter: Sendable {
           } else {
             state.isEnding = true
           }
-          return state.events
+          return Array(state.events.values)
         }
         for events in waiting { events.interrupt() }
         _ = source  // keeps the handler alive
@@ -75,8 +76,16 @@ final class Interrupter: Sendable {
   var isEnding: Bool { state.withLock { $0.isEnding } }
   var reloads: Int { state.withLock { $0.reloads } }
 
-  /// Waits of this source end when a signal comes.
-  func register(_ events: any EventSource) { state.withLock { $0.events.append(events) } }
+  /// While `body` runs, waits of this source end when a signal comes.
+  func interrupting(_ events: any EventSource, _ body: () throws -> Void) rethrows {
+    let key = state.withLock { state in
+      state.lastKey += 1
+      state.events[state.lastKey] = events
+      return state.lastKey
+    }
+    defer { state.withLock { $0.events[key] = nil } }
+    try body()
+  }
 
   @Sendable func check() throws { if isEnding { throw CancellationError() } }
 }
@@ -97,71 +106,43 @@ final class PipelineWatch: Sendable {
   }
 
   func run() throws {
+    var (pipeline, plan) = try load(path)
     while !stop.isEnding {
       let reloads = stop.reloads
+      try watch(pipeline, plan) { [stop] in stop.isEnding || stop.reloads != reloads }
+      if stop.isEnding { return }
       do {
-        try watch { [stop] in stop.isEnding || stop.reloads != reloads }
+        (pipeline, plan) = try load(path)
+        note("\(pipeline.project): \(path) was read again.")
       } catch let error as ParameterError {
-        // Read again after a SIGHUP: say what is wrong and wait for the next one.
-        complain(error.description)
-        while !stop.isEnding && stop.reloads == reloads { Thread.sleep(forTimeInterval: 0.5) }
+        complain("\(error). The pipeline is watched as it was before.")
       }
     }
   }
 
-  /// Watches until `isOver`.
-  private func watch(until isOver: @escaping @Sendable () -> Bool) throws {
-    let (pipeline, plan) = try load(path)
+  /// Watches until `isOver`, which a signal brings about.
+  private func watch(_ pipeline: PipelineFile, _ plan: Plan, until isOver: @escaping @Sendable () -> Bool) throws {
     let console = RunConsole(plan: plan, quiet: quiet, verbose: verbose)
     let session = try Session(pipeline, plan: plan, report: { tell("\($0)") })
     defer { try? session.close() }
-    let fileSystem = PosixFileSystem()
-    let clock = SystemClock()
-    let chosen = try WatchPlan.choose(
-      fileSystem, inbox: pipeline.inbox, state: Session.stateFolder(of: pipeline),
-      settle: .nanoseconds(Int64(pipeline.settle * 1e9)), clock: clock)
-    console.note("\(pipeline.project): \(chosen.line)")
-    stop.register(chosen.events)
-    var watched: Set<String> = []
-    while !isOver() {
-      // The scan inside a pass is the truth; events only say when to look.
-      let wait = try pass(session, console, chosen.timing)
-      try watchFolders(plan, fileSystem, chosen.events, &watched)
+    let watchPlan = try session.watchPlan()
+    note("\(pipeline.project): \(watchPlan.line)")
+    try stop.interrupting(watchPlan.events) {
       if isOver() { return }
-      let wake = chosen.events.wait(atMost: wait)
-      // One pass answers all the events of a moment.
-      if wake.hasChanges { _ = chosen.events.wait(atMost: chosen.timing.leastInterval) }
-    }
-  }
-
-  /// One pass; returns how long to wait for the next one at most.
-  private func pass(_ session: Session, _ console: RunConsole, _ timing: Watcher.Timing) throws -> Duration {
-    let settle = Duration.nanoseconds(Int64(session.pipeline.settle * 1e9))
-    do {
-      let isIdle = try session.isIdle()
-      guard !isIdle else { return try session.hasUnsettledDrops() ? settle + .milliseconds(100) : timing.rescan }
-      let result = try session.pass(version: version, checkCancellation: stop.check, progress: console.show)
-      console.finish(result, outbox: session.pipeline.outbox)
-      return result.outcome.record.unsettled.isEmpty ? timing.rescan : settle + .milliseconds(100)
-    } catch let error as RunError {
-      if error.kind == .cancelled { return .zero }
-      // A sick environment or insufficient input: say so and try again later; nothing is lost.
-      complain("\(session.pipeline.project): \(error)")
-      return timing.rescan
-    }
-  }
-
-  /// New folders are watched as they appear; those that cannot be are found by the regular scans.
-  private func watchFolders(
-    _ plan: Plan, _ fileSystem: any FileSystem, _ events: any EventSource, _ watched: inout Set<String>
-  ) throws {
-    for folder in plan.stages.flatMap(\.folders) {
-      guard let scan = try? Inbox(fileSystem, folder: folder).scan() else { continue }
-      for path in scan.folders where watched.insert(path).inserted {
-        do throws(FileSystemError) { try events.watch(path) } catch {
-          tell("\(error)")
+      try session.watch(
+        watchPlan, version: version, checkCancellation: stop.check, progress: console.show,
+        report: { tell("\($0)") }
+      ) { result in
+        switch result {
+        case .success(let pass):
+          console.finish(pass, outbox: pipeline.outbox)
+          fflush(nil)  // who reads the log does not want to wait for the next run
+        case .failure(let error): complain("\(pipeline.project): \(error)")
         }
+        return !isOver()
       }
     }
   }
+
+  private func note(_ text: String) { if !quiet { tell(text) } }
 }
