@@ -58,7 +58,9 @@ final class ArchiveReader: ByteSource {
     case .xz: archive_read_support_filter_xz(archive)
     case .lzma: archive_read_support_filter_lzma(archive)
     case .zstandard: archive_read_support_filter_zstd(archive)
-    case .gzip: archive_read_support_filter_gzip(archive)
+    case .gzip:
+      // Set, not offered: libarchive would undo gzip in gzip at once and hide the nesting.
+      archive_read_append_filter(archive, ARCHIVE_FILTER_GZIP)
     case .tar: archive_read_support_format_tar(archive)
     case .zip:
       archive_read_support_format_zip_streamable(archive)
@@ -78,8 +80,11 @@ final class ArchiveReader: ByteSource {
         return la_ssize_t(count)
       }, nil)
     guard code == ARCHIVE_OK else { throw fault(member) }
-    if !isContainer { _ = try nextHeader() }
+    if !isContainer { isEmpty = try nextHeader() == nil }
   }
+
+  /// A compression of nothing has no entry at all.
+  private var isEmpty = false
 
   deinit { archive_read_free(archive) }
 
@@ -131,7 +136,7 @@ final class ArchiveReader: ByteSource {
 
   /// The data of the current entry.
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    guard buffer.count > 0, !truncated else { return 0 }
+    guard buffer.count > 0, !truncated, !isEmpty else { return 0 }
     let count = archive_read_data(archive, buffer.baseAddress, buffer.count)
     if count < 0 {
       if isTruncation {
@@ -150,10 +155,10 @@ final class ArchiveReader: ByteSource {
   /// Whether libarchive failed because the bytes ended, not because they are wrong.
   private var isTruncation: Bool {
     if feed.error is Truncation { return true }
-    guard feed.error == nil, feed.exhausted else { return false }
     let text = message.lowercased()
     // A gzip file that ends within its last eight bytes fails without a word.
-    if wrapping == .gzip && text.isEmpty { return true }
+    if wrapping == .gzip, text.isEmpty, feed.error == nil, feed.fill() == 0 { return true }
+    guard feed.error == nil, feed.exhausted else { return false }
     return text.contains("truncated") || text.contains("no progress is possible")
       || text.contains("unexpected end") || text.contains("premature")
   }

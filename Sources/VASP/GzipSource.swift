@@ -1,10 +1,9 @@
 import Configurations
 import Platform
 
-/// gzip through libarchive, and the check that libarchive leaves out: the sum and length at the end.
-///
-/// They are those of the last member. Where the length is not that of everything that came out, there
-/// were several members, and their sums lie where libarchive alone has seen them.
+/// gzip through libarchive, and the check that libarchive leaves out: the sums and lengths at the ends
+/// of members. A file of one member, which is what gzip writes, is checked by its sum; one of several
+/// by the lengths of its members, which must add up.
 final class GzipSource: ByteSource {
   private let archive: ArchiveReader
   private let tail: TailSource
@@ -30,7 +29,7 @@ final class GzipSource: ByteSource {
     } else if !isChecked, !archive.truncated {
       isChecked = true
       _ = try archive.drain()
-      if let (expected, size) = tail.trailer, size == UInt32(truncatingIfNeeded: produced), expected != sum.value {
+      if !tail.agrees(sum: sum.value, size: UInt32(truncatingIfNeeded: produced)) {
         throw budget.damage("gzip data", "wrong check sum", member)
       }
     }
@@ -38,24 +37,58 @@ final class GzipSource: ByteSource {
   }
 }
 
-/// Passes bytes on and remembers the last eight.
+/// Passes bytes on and remembers where members may end.
 private final class TailSource: ByteSource {
   private let source: any ByteSource
   private var last: [UInt8] = []
+  /// The last eight bytes.
+  private var window: UInt64 = 0
+  private var seen = 0
+  /// The lengths that stand before what looks like the first bytes of a further member.
+  private var lengths: [UInt32] = []
 
   init(_ source: any ByteSource) { self.source = source }
 
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     let count = try source.read(into: buffer)
-    last = (last + buffer[max(0, count - 8)..<count]).suffix(8)
+    let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
+    for byte in bytes {
+      window = window << 8 | UInt64(byte)
+      seen += 1
+      if window & 0xFF_FFFF == 0x1F_8B08, seen > 3 {
+        lengths.append(UInt32(truncatingIfNeeded: window >> 24).byteSwapped)
+      }
+    }
+    last = Array((last + bytes.suffix(64)).suffix(64))
     return count
   }
 
-  /// CRC-32 and length modulo 2³² at the end of a gzip file.
-  var trailer: (sum: UInt32, size: UInt32)? {
-    guard last.count == 8 else { return nil }
-    func word(_ first: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(last[first + $1]) << UInt32(8 * $1) } }
-    return (word(0), word(4))
+  /// Whether the end of the file says what came out: `sum` is the check sum and `size` the length,
+  /// modulo 2³², of everything. Zeros may follow the last member.
+  func agrees(sum: UInt32, size: UInt32) -> Bool {
+    let zeros = last.reversed().prefix { $0 == 0 }.count
+    for padding in 0...zeros where last.count - padding >= 8 {
+      let (expected, length) = trailer(padding)
+      if length == size && expected == sum { return true }
+      if !lengths.isEmpty, canReach(size &- length, lengths[...]) { return true }
+    }
+    return false
+  }
+
+  private func trailer(_ padding: Int) -> (sum: UInt32, length: UInt32) {
+    let first = last.count - padding - 8
+    func word(_ at: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(last[at + $1]) << UInt32(8 * $1) } }
+    return (word(first), word(first + 4))
+  }
+
+  /// Whether some of the lengths, at least one, add up to the target. Not all need be lengths: the
+  /// first bytes of a member can occur inside one by chance.
+  private func canReach(_ target: UInt32, _ rest: ArraySlice<UInt32>) -> Bool {
+    // Of very many members the sum of all must do.
+    if rest.count > 16 { return rest.reduce(0, &+) == target }
+    return (1..<1 << rest.count).contains { choice in
+      rest.enumerated().reduce(UInt32(0)) { choice >> $1.offset & 1 == 1 ? $0 &+ $1.element : $0 } == target
+    }
   }
 }
 

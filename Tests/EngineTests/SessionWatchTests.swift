@@ -206,7 +206,7 @@ private struct Template: FoldStage {
 }
 
 /// Watched folders without a watch.
-@Suite struct WatchedFoldersTests {
+@Suite struct TrustedFoldersTests {
   @Test func aPoolMayBeAFileOrLieInTheInbox() throws {
     let file = try Desk(pool: "/pool/p.txt")
     file.files.drop("/in/a.txt", "1")
