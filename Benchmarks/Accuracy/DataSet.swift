@@ -22,6 +22,7 @@ struct DataSet {
       training = all.filter { Self.number(of: $0).map(numbers.contains) ?? false }
       test += all.filter { !(Self.number(of: $0).map(numbers.contains) ?? false) }
     }
+    training = stride(from: 0, to: training.count, by: options.every).map { training[$0] }
   }
 
   var elements: [Element] { Array(Set((training + test).flatMap(\.species))) }

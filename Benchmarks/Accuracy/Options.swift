@@ -55,21 +55,24 @@ struct Options {
   var priors: [PriorChoice] = []
   var regularisations: [(name: String, value: Regularisation)] = [("evidence", .evidence)]
   var threads = 2
+  /// Every n-th training frame is used: how a setting does with few data.
+  var every = 1
   /// Largest number of training frames whose errors are measured; they do not touch the fit.
   var trainingErrors = Int.max
 
   static let usage = """
-    usage: accuracy-benchmark [--shared FOLDER] [table | tungsten | fit OPTIONS]
-      table      the mlearn sets Ni, Li, Mo, Si and the tungsten split, product's setting (docs/accuracy.md)
+    usage: accuracy-benchmark [table SHARED | fit OPTIONS]
+      table      the tables of docs/accuracy.md from the folder of reference data; without an argument
+                 from $SLUICE_SHARED or ../shared
       fit        --train FILES --test FILES (extended XYZ, perhaps compressed; commas between)
                  --train-numbers FILE --source NAME   split one list of files by the numbers in `sid`
                  --functions N --order N --cutoff Å --radial SBessel|ChebExpCos:LAMBDA|ChebPow:LAMBDA
-                 --nradmax N,… --lmax L,… (by rank)   --threads N --training-errors FRAMES
+                 --nradmax N,… --lmax L,… (by rank)   --threads N --training-errors FRAMES --every N
                  --weights E/F/S,…  --prior ridge|smoothness[-unit][:p:wl:wn],…
                  --regularisation evidence|gcv|NUMBER,…   (all combinations of the three)
     """
 
-  init() { priors = [try! PriorChoice("smoothness-unit")] }
+  init() { priors = [try! PriorChoice("smoothness")] }
 
   init(_ arguments: [String]) throws {
     self.init()
@@ -79,7 +82,7 @@ struct Options {
       try set(name, value)
     }
     guard !training.isEmpty else { throw UsageError(description: "no training data") }
-    title = training.joined(separator: " ")
+    title = training.map { String($0.split(separator: "/").last ?? "") }.joined(separator: " ")
   }
 
   mutating func set(_ name: String, _ value: String) throws {
@@ -93,6 +96,7 @@ struct Options {
     case "--order": order = try integer(value)
     case "--cutoff": cutoff = try number(value)
     case "--threads": threads = try integer(value)
+    case "--every": every = max(1, try integer(value))
     case "--training-errors": trainingErrors = try integer(value)
     case "--radial": radial = try Self.radial(value)
     case "--nradmax": limits = .init(radial: try list.map(integer), angular: limits?.angular ?? [])

@@ -34,7 +34,8 @@ struct Study {
     let (tree, factors) = try factorTree()
     let featurized = clock.uptime
     print("  features and factors in \(seconds(featurized - start)) s")
-    print("  test MAE E meV/atom, F eV/Å, S GPa | test RMSE | train MAE | train RMSE | lambda, degrees of freedom, s")
+    print("  test MAE E meV/atom, F eV/Å, S GPa | test RMSE | train MAE | train RMSE | "
+        + "lambda, degrees of freedom, log evidence, s")
     for weights in options.weights {
       let factor = try tree.factor(
         Regression.Selection(weights: weights), cache: NoFactorCache(), threads: options.threads
@@ -50,7 +51,8 @@ struct Study {
           let setting = "\(brief(weights)) \(prior.name) \(regularisation.name)"
           print(
             "  \(setting): \(figures(table, .heldOut)) | \(figures(table, .train)) | "
-              + "\(scientific(fit.lambda)), \(decimals(fit.effectiveDegreesOfFreedom, 1)), \(seconds(end - begin))")
+              + "\(scientific(fit.lambda)), \(decimals(fit.effectiveDegreesOfFreedom, 1)), "
+              + "\(decimals(fit.logEvidence, 0)), \(seconds(end - begin))")
           for note in fit.notes { print("    \(note)") }
         }
       }
@@ -67,8 +69,8 @@ struct Study {
 
   // MARK: Features
 
-  /// Consecutive frames as sources, as the pipeline has runs: the fit depends on how they are cut by
-  /// rounding only.
+  /// Eight sources of interleaved frames in place of the pipeline's runs: how frames are cut into
+  /// sources, blocks and groups changes a fit by rounding only.
   private func factorTree() throws -> (FactorTree, [Digest: SourceFactors]) {
     let count = min(8, data.training.count)
     let parts = try concurrentMap(count, threads: options.threads) { part in

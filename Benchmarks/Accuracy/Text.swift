@@ -23,6 +23,7 @@ func decimals(_ value: Double, _ count: Int) -> String {
   guard value.isFinite, abs(value) < 1e12 else { return "\(value)" }
   let power = (0..<count).reduce(1) { result, _ in result * 10 }
   let units = Int((abs(value) * Double(power)).rounded())
+  if count == 0 { return (value < 0 ? "-" : "") + "\(units)" }
   let fraction = String(units % power)
   let zeros = String(repeating: "0", count: count - fraction.count)
   return (value < 0 && units > 0 ? "-" : "") + "\(units / power)." + zeros + fraction
