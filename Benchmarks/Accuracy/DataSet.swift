@@ -17,7 +17,8 @@ struct DataSet {
     }
     if let path = options.trainingNumbers {
       let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
-      let numbers = Set(bytes.split(separator: UInt8(ascii: "\n")).compactMap { Int(String(decoding: $0, as: UTF8.self)) })
+      let numbers = Set(
+        bytes.split(separator: UInt8(ascii: "\n")).compactMap { Int(String(decoding: $0, as: UTF8.self)) })
       let all = training
       training = all.filter { Self.number(of: $0).map(numbers.contains) ?? false }
       test += all.filter { !(Self.number(of: $0).map(numbers.contains) ?? false) }

@@ -34,7 +34,8 @@ struct Study {
     let (tree, factors) = try factorTree()
     let featurized = clock.uptime
     print("  features and factors in \(seconds(featurized - start)) s")
-    print("  test MAE E meV/atom, F eV/Å, S GPa | test RMSE | train MAE | train RMSE | "
+    print(
+      "  test MAE E meV/atom, F eV/Å, S GPa | test RMSE | train MAE | train RMSE | "
         + "lambda, degrees of freedom, log evidence, s")
     for weights in options.weights {
       let factor = try tree.factor(
