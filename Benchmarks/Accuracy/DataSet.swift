@@ -16,7 +16,7 @@ struct DataSet {
       training.removeAll { $0.properties["source"] != .text(source) }
     }
     if let path = options.trainingNumbers {
-      let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+      let bytes = try Self.bytes(path)
       let numbers = Set(
         bytes.split(separator: UInt8(ascii: "\n")).compactMap { Int(String(decoding: $0, as: UTF8.self)) })
       let all = training
@@ -29,11 +29,18 @@ struct DataSet {
   var elements: [Element] { Array(Set((training + test).flatMap(\.species))) }
 
   private static func read(_ path: String) throws -> [Configuration] {
-    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+    let bytes = try bytes(path)
     let stream = SourceStream(MemoryByteSource(bytes), name: path)
     guard let entry = try stream.next() else { return [] }
     var reader = ExtendedXYZReader(entry, name: path)
     return try reader.readAll()
+  }
+
+  private static func bytes(_ path: String) throws -> [UInt8] {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw UsageError(description: "cannot read \(path)")
+    }
+    return [UInt8](data)
   }
 
   /// The number that `sid` begins with.
