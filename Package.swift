@@ -69,6 +69,10 @@ let programs: [Target] = [
   // Run by hand (`make bench`), never as a test.
   .executableTarget(
     name: "ace-benchmark", dependencies: ["ACE", "Configurations", "LinearAlgebra"], path: "Benchmarks/ACE"),
+  .executableTarget(
+    name: "accuracy-benchmark",
+    dependencies: ["ACE", "Regression", "Configurations", "VASP", "LinearAlgebra", "Platform"],
+    path: "Benchmarks/Accuracy"),
 ]
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {

@@ -1,0 +1,167 @@
+// The pipeline's way from configurations to a fit, without store and stages:
+// features -> source factors -> factor tree -> fit -> errors of the potential.
+
+import ACE
+import Configurations
+import LinearAlgebra
+import Platform
+import Regression
+
+/// All fits of one basis to one data set.
+struct Study {
+  let options: Options
+  let data: DataSet
+  let evaluator: Evaluator
+  private let layout: ColumnLayout
+  private let clock = SystemClock()
+
+  init(_ options: Options, _ data: DataSet) throws {
+    self.options = options
+    self.data = data
+    let limits = options.limits.map {
+      BasisSpecification.Limits(radial: $0.radial, angular: $0.angular).truncated(to: options.order)
+    }
+    let specification = BasisSpecification(
+      elements: data.elements, cutoff: options.cutoff, radial: options.radial, order: options.order,
+      limits: limits.map { [$0] }, functionsPerElement: options.functions)
+    evaluator = Evaluator(try Basis(specification))
+    layout = ColumnLayout(basis: evaluator.basis.columnCount, elements: evaluator.basis.elements.count)
+  }
+
+  func run() throws {
+    print("\(options.title): \(description)")
+    let start = clock.uptime
+    let (tree, factors) = try factorTree()
+    let featurized = clock.uptime
+    print("  features and factors in \(seconds(featurized - start)) s")
+    print(
+      "  test MAE E meV/atom, F eV/Å, S GPa | test RMSE | train MAE | train RMSE | "
+        + "lambda, degrees of freedom, log evidence, s")
+    for weights in options.weights {
+      let factor = try tree.factor(
+        Regression.Selection(weights: weights), cache: NoFactorCache(), threads: options.threads
+      ) { factors[$0]! }
+      for prior in options.priors {
+        for regularisation in options.regularisations {
+          let begin = clock.uptime
+          let fit = try Fit(
+            factor, layout: layout, references: .leastSquares(elements: layout.elements),
+            prior: prior.prior(evaluator.basis), regularisation: regularisation.value)
+          let end = clock.uptime
+          let table = try errors(fit)
+          let setting = "\(brief(weights)) \(prior.name) \(regularisation.name)"
+          print(
+            "  \(setting): \(figures(table, .heldOut)) | \(figures(table, .train)) | "
+              + "\(scientific(fit.lambda)), \(decimals(fit.effectiveDegreesOfFreedom, 1)), "
+              + "\(decimals(fit.logEvidence, 0)), \(seconds(end - begin))")
+          for note in fit.notes { print("    \(note)") }
+        }
+      }
+    }
+  }
+
+  private var description: String {
+    let atoms = { (list: [Configuration]) in list.reduce(0) { $0 + $1.count } }
+    let ranks = (1...options.order).map { rank in evaluator.basis.columnFunctions.count { $0.rank == rank } }
+    return "\(data.training.count) + \(data.test.count) frames, \(atoms(data.training)) + \(atoms(data.test)) atoms; "
+      + "\(layout.basis) functions (by rank \(ranks.map(String.init).joined(separator: " "))), "
+      + "cutoff \(options.cutoff) Å, \(options.radial.name)"
+  }
+
+  // MARK: Features
+
+  /// Eight sources of interleaved frames in place of the pipeline's runs: how frames are cut into
+  /// sources, blocks and groups changes a fit by rounding only.
+  private func factorTree() throws -> (FactorTree, [Digest: SourceFactors]) {
+    let count = min(8, data.training.count)
+    let parts = try concurrentMap(count, threads: options.threads) { part in
+      try factors(data.training.indices.filter { $0 % count == part })
+    }
+    var byDigest: [Digest: SourceFactors] = [:]
+    var sources: [TreeSource] = []
+    for (number, factors) in parts.enumerated() {
+      let digest = Digest(of: "part \(number)")
+      byDigest[digest] = factors
+      sources.append(TreeSource(source: digest, factors: factors))
+    }
+    return (try FactorTree(layout: layout, sources: sources), byDigest)
+  }
+
+  private func factors(_ frames: [Int]) throws -> SourceFactors {
+    var builder = SourceFactorsBuilder(layout: layout)
+    let workspace = Workspace()
+    for frame in frames { try add(data.training[frame], to: &builder, workspace) }
+    return builder.finish()
+  }
+
+  /// As the featurize stage does.
+  private func add(
+    _ configuration: Configuration, to factors: inout SourceFactorsBuilder, _ workspace: Workspace
+  ) throws {
+    let rows = try evaluator.features(of: configuration, workspace: workspace).rows
+    let atoms = configuration.count
+    var composition = [Int](repeating: 0, count: layout.elements)
+    for element in configuration.species { composition[evaluator.basis.index(of: element)!] += 1 }
+    func key(_ kind: RowKind) -> RowKey { RowKey(block: 0, group: "", kind: kind) }
+    if let energy = configuration.labels.energy {
+      try factors.append(
+        layout.energyRow(basisSums: rows.energy, composition: composition, energy: energy), key: key(.energy),
+        atoms: atoms)
+    }
+    if let forces = configuration.labels.forces {
+      try factors.append(
+        layout.forceRows(basis: rows.forces, forces: forces.flatMap { [$0.x, $0.y, $0.z] }), key: key(.force),
+        atoms: atoms)
+    }
+    if let stress = configuration.labels.stress, let cell = configuration.cell {
+      try factors.append(
+        layout.stressRows(basis: rows.virial, stress: voigt(stress), volume: cell.volume, atoms: atoms),
+        key: key(.stress), atoms: atoms)
+    }
+  }
+
+  // MARK: Errors
+
+  private func errors(_ fit: Fit) throws -> ErrorTable {
+    let potential = try Potential(
+      basis: evaluator.basis, columns: fit.coefficients, referenceEnergies: fit.referenceEnergies)
+    let step = max(1, data.training.count / max(1, min(options.trainingErrors, data.training.count)))
+    let training = stride(from: 0, to: data.training.count, by: step).map { data.training[$0] }
+    var table = ErrorTable()
+    for (configurations, split) in [(training, ErrorTable.Split.train), (data.test, .heldOut)] {
+      let parts = 32
+      let tables = try concurrentMap(parts, threads: options.threads) { part in
+        var table = ErrorTable()
+        let workspace = Workspace()
+        for index in stride(from: part, to: configurations.count, by: parts) {
+          try add(configurations[index], potential, split, workspace, to: &table)
+        }
+        return table
+      }
+      for part in tables { table.merge(part) }
+    }
+    return table
+  }
+
+  private func add(
+    _ configuration: Configuration, _ potential: Potential, _ split: ErrorTable.Split, _ workspace: Workspace,
+    to table: inout ErrorTable
+  ) throws {
+    let predicted = try evaluator.evaluate(potential, configuration, workspace: workspace)
+    if let energy = configuration.labels.energy {
+      table.add([(predicted.energy - energy) / Double(configuration.count)], group: "", quantity: .energy, split: split)
+    }
+    if let forces = configuration.labels.forces {
+      let residuals = zip(predicted.forces, forces).flatMap { a, b in [a.x - b.x, a.y - b.y, a.z - b.z] }
+      table.add(residuals, group: "", quantity: .force, split: split)
+    }
+    if let stress = configuration.labels.stress, let own = predicted.stress {
+      table.add(zip(voigt(own), voigt(stress)).map { $0 - $1 }, group: "", quantity: .stress, split: split)
+    }
+  }
+
+  /// xx yy zz yz xz xy.
+  private func voigt(_ s: Matrix3) -> [Double] {
+    [s.x.x, s.y.y, s.z.z, (s.y.z + s.z.y) / 2, (s.x.z + s.z.x) / 2, (s.x.y + s.y.x) / 2]
+  }
+}

@@ -1,0 +1,23 @@
+// Fits linear ACE to published data in published splits and prints its errors; docs/accuracy.md sets
+// them beside what others reach. Run by hand, never as a test.
+
+import Foundation
+import LinearAlgebra
+
+useSingleThreadedBLAS()
+let arguments = Array(CommandLine.arguments.dropFirst())
+do {
+  switch arguments.first {
+  case "fit":
+    let options = try Options(Array(arguments.dropFirst()))
+    try Study(options, DataSet(options)).run()
+  case "table":
+    let named = arguments.dropFirst().first ?? ProcessInfo.processInfo.environment["SLUICE_SHARED"]
+    try runTables(shared: named ?? "../shared")
+  default:
+    print(Options.usage)
+  }
+} catch {
+  FileHandle.standardError.write(Data("\(error)\n".utf8))
+  exit(1)
+}
