@@ -13,8 +13,8 @@ public struct BasisParameters: Sendable {
     cutoff = try parameters.number(
       "cutoff", default: 5.0, in: .between(1, 20), unit: "Å", "How far an atom sees its neighbours.")
     order = try parameters.integer(
-      "order", default: 3, in: 1...6, "Largest number of neighbours in one function (body order less one).")
-    functions = try parameters.integer("functions", default: 200, in: 1...20_000, "Basis functions per element.")
+      "order", default: 4, in: 1...6, "Largest number of neighbours in one function (body order less one).")
+    functions = try parameters.integer("functions", default: 500, in: 1...20_000, "Basis functions per element.")
     let name = try parameters.choice(
       "radial", of: ["SBessel", "ChebExpCos"], default: "SBessel", "Radial functions.")
     let lambda = try parameters.number(

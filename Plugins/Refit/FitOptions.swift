@@ -35,7 +35,8 @@ struct FitOptions: Sendable {
       "Share of runs (blocks of frames, for collections) that test the fit; 0 for none.")
     heldOutSeed = try parameters.integer("heldOutSeed", default: 0, in: 0...Int.max, "Another number, another choice.")
     prior = try parameters.choice(
-      "prior", of: ["smoothness", "ridge"], default: "smoothness", "What coefficients are expected to be like.")
+      "prior", of: ["evidence", "smoothness", "ridge"], default: "evidence",
+      "What coefficients are expected to be like: small for rough functions, small for all, or what the data prefer.")
     let method = try parameters.choice(
       "regularisation", of: ["evidence", "gcv", "fixed"], default: "evidence", "How the prior's strength is chosen.")
     let lambda = try parameters.number("lambda", default: 1e-6, in: .notNegative, "The strength, if it is fixed.")

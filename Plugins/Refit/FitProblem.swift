@@ -30,7 +30,7 @@ struct FitProblem: Sendable {
   let heldOut: Set<BlockName>
   private let artifacts: [Digest: Artifact]
   private let tree: FactorTree
-  private let prior: Prior
+  private let smoothness: Prior
   private let context: StageContext
 
   init(_ features: [SourceArtifact], _ context: StageContext, _ options: FitOptions) throws {
@@ -75,19 +75,23 @@ struct FitProblem: Sendable {
     )
     .sorted()
     heldOut = Self.heldOut(blocks, options)
-    prior =
-      options.prior == "ridge"
-      ? .ridge
-      : .smoothness(
-        Prior.smoothness(factors: basis.columnFunctions.map { zip($0.ns, $0.ls).map { (n: $0, l: $1) } }),
-        onUnitColumns: true)
+    smoothness = .smoothness(
+      Prior.smoothness(factors: basis.columnFunctions.map { zip($0.ns, $0.ls).map { (n: $0, l: $1) } }))
+  }
+
+  /// A fit to all blocks with the prior that the options name, or that has the greater evidence.
+  func fit() throws -> (fit: Fit, prior: String) {
+    let names = options.prior == "evidence" ? ["smoothness", "ridge"] : [options.prior]
+    let fits = try names.map { (fit: try fit(.all, prior: $0), prior: $0) }
+    return fits.dropFirst().reduce(fits[0]) { $1.fit.logEvidence > $0.fit.logEvidence ? $1 : $0 }
   }
 
   /// A fit to all blocks, or to those that are not held out.
-  func fit(_ data: Data) throws -> Fit {
+  func fit(_ data: Data, prior: String) throws -> Fit {
     let factor = try tree.factor(selection(data), cache: cache, threads: context.threads, load: load)
     return try Fit(
-      factor, layout: tree.layout, references: references, prior: prior, regularisation: options.regularisation)
+      factor, layout: tree.layout, references: references, prior: prior == "ridge" ? .ridge : smoothness,
+      regularisation: options.regularisation)
   }
 
   func ensemble(of fit: Fit) throws -> Ensemble? {

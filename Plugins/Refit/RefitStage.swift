@@ -22,10 +22,10 @@ public struct RefitStage: FoldStage {
 
   public func process(_ inputs: StageInputs, _ context: StageContext) throws -> FoldResult {
     let problem = try FitProblem(inputs.collection(.features), context, options)
-    let model = try problem.fit(.all)
+    let (model, prior) = try problem.fit()
     // Held-out errors are those of a fit that never saw the held-out blocks; the potential then
     // learns from everything.
-    let test = problem.heldOut.isEmpty ? model : try problem.fit(.training)
+    let test = problem.heldOut.isEmpty ? model : try problem.fit(.training, prior: prior)
     let ensemble = try problem.ensemble(of: model)
     let errors = try ErrorMeasurement(problem: problem, model: test, options: options)
       .measure(inputs.collection(.configurations), context)
@@ -44,7 +44,7 @@ public struct RefitStage: FoldStage {
         ]))
     }
     draft.add("basis.json", problem.basisJSON)
-    draft.add("fit.json", try CanonicalJSON.encode(summary(problem, model, ensemble, errors)))
+    draft.add("fit.json", try CanonicalJSON.encode(summary(problem, model, prior, ensemble, errors)))
     var result = FoldResult(wholes: [draft])
     for note in model.notes + (ensemble?.notes ?? []) {
       result.diagnostics.append(Diagnostic(.note, code: "fit", cause: note))
@@ -53,7 +53,7 @@ public struct RefitStage: FoldStage {
   }
 
   private func summary(
-    _ problem: FitProblem, _ model: Fit, _ ensemble: Ensemble?, _ errors: ErrorMeasurement.Result
+    _ problem: FitProblem, _ model: Fit, _ prior: String, _ ensemble: Ensemble?, _ errors: ErrorMeasurement.Result
   ) -> FitSummary {
     let basis = problem.evaluator.basis
     let specification = problem.specification
@@ -66,7 +66,7 @@ public struct RefitStage: FoldStage {
     summary.configurations = problem.indices.reduce(0) { $0 + $1.index.frames.count }
     summary.rows = model.rows
     summary.regularisation = model.lambda
-    summary.regularisationMethod = options.regularisationWords
+    summary.regularisationMethod = "\(prior), by \(options.regularisationWords)"
     summary.conditionNumber = model.conditionNumber
     summary.effectiveRank = model.effectiveRank
     summary.effectiveDegreesOfFreedom = model.effectiveDegreesOfFreedom

@@ -71,7 +71,8 @@ public final class Session: Sendable {
     let started = clock.wallTime
     let drops = CancellableFolders(folders: folders, checkCancellation: checkCancellation)
     let runner = Runner(plan: plan, store: store, drops: drops, threads: pipeline.threads)
-    let explanation = try runner.explain()
+    // Where this fails, the run itself says why.
+    let explanation = try? runner.explain()
     var lost: Set<Digest> = []
     while true {
       var outcome = try runner.run(checkCancellation: checkCancellation, progress: progress)

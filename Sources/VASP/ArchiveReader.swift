@@ -150,6 +150,9 @@ final class ArchiveReader: ByteSource {
     return count
   }
 
+  /// Raw bytes that the decompressor has taken so far.
+  var rawPosition: Int { Int(archive_filter_bytes(archive, -1)) }
+
   private var message: String { archive_error_string(archive).map { String(cString: $0) } ?? "" }
 
   /// Whether libarchive failed because the bytes ended, not because they are wrong.

@@ -30,6 +30,9 @@ final class GzipSource: ByteSource {
       isChecked = true
       _ = try archive.drain()
       if !tail.agrees(sum: sum.value, size: UInt32(truncatingIfNeeded: produced)) {
+        // Cut off within the sum and length at its end, or even before its first byte of data.
+        let rest = tail.count - archive.rawPosition
+        if (1..<8).contains(rest) || tail.count < 18 { throw Truncation(what: "gzip data") }
         throw budget.damage("gzip data", "wrong check sum", member)
       }
     }
@@ -43,24 +46,25 @@ private final class TailSource: ByteSource {
   private var last: [UInt8] = []
   /// The last eight bytes.
   private var window: UInt64 = 0
-  private var seen = 0
+  /// Bytes in all.
+  private(set) var count = 0
   /// The lengths that stand before what looks like the first bytes of a further member.
   private var lengths: [UInt32] = []
 
   init(_ source: any ByteSource) { self.source = source }
 
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    let count = try source.read(into: buffer)
-    let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
+    let got = try source.read(into: buffer)
+    let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<got])
     for byte in bytes {
+      count += 1
       window = window << 8 | UInt64(byte)
-      seen += 1
-      if window & 0xFF_FFFF == 0x1F_8B08, seen > 3 {
+      if window & 0xFF_FFFF == 0x1F_8B08, count > 3 {
         lengths.append(UInt32(truncatingIfNeeded: window >> 24).byteSwapped)
       }
     }
     last = Array((last + bytes.suffix(64)).suffix(64))
-    return count
+    return got
   }
 
   /// Whether the end of the file says what came out: `sum` is the check sum and `size` the length,
