@@ -16,13 +16,14 @@ let bindings: [Target] = [
     providers: [.apt(["libopenblas-dev"])]),
   .target(name: "CLinux", path: "Sources/Bindings/CLinux"),
   .target(name: "CDigest", path: "Sources/Bindings/CDigest", cSettings: [.unsafeFlags(["-O3"])]),
+  .target(name: "CInflate", path: "Sources/Bindings/CInflate", cSettings: [.unsafeFlags(["-O3"])]),
   .target(name: "CKernels", path: "Sources/Bindings/CKernels", cSettings: [.unsafeFlags(["-O3"])]),
 ]
 
 let modules: [Target] = [
   .target(name: "Platform", dependencies: ["CLinux", "CDigest"]),
   .target(name: "Configurations", dependencies: ["Platform"]),
-  .target(name: "VASP", dependencies: ["Configurations", "Platform", "CLibXML2", "CLibArchive"]),
+  .target(name: "VASP", dependencies: ["Configurations", "Platform", "CLibXML2", "CLibArchive", "CInflate"]),
   .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
   .target(name: "ACE", dependencies: ["Configurations", "LinearAlgebra", "CKernels"]),
   .target(name: "Regression", dependencies: ["LinearAlgebra", "Platform"]),

@@ -125,7 +125,7 @@ public final class SourceStream {
         }
         layer =
           wrapping == .gzip
-          ? try GzipSource(headed, budget: budget, member: member)
+          ? GzipSource(headed, budget: budget, member: member)
           : try ArchiveReader(headed, wrapping, budget: budget, member: member)
       }
     }

@@ -56,7 +56,7 @@ import Testing
   private static let allowed: [String: Set<String>] = [
     "Platform": ["CLinux", "CDigest"],
     "Configurations": ["Platform"],
-    "VASP": ["Configurations", "Platform", "CLibXML2", "CLibArchive"],
+    "VASP": ["Configurations", "Platform", "CLibXML2", "CLibArchive", "CInflate"],
     "LinearAlgebra": ["COpenBLAS"],
     "ACE": ["Configurations", "LinearAlgebra", "CKernels"],
     "Regression": ["LinearAlgebra", "Platform"],
