@@ -31,10 +31,10 @@ public final class Session: Sendable {
   /// The state folder of a pipeline.
   public static func stateFolder(of pipeline: PipelineFile) -> String { Path.join(pipeline.outbox, ".sluice") }
 
-  /// Takes the lock and opens the state. Throws `LockError.held` where another run works.
+  /// Takes the lock and opens the state, which must belong to `owner` where one is given. Throws `LockError.held` where another run works.
   public init(
     _ pipeline: PipelineFile, plan: Plan, fileSystem: any FileSystem = PosixFileSystem(),
-    clock: any Clock = SystemClock(), report: @escaping @Sendable (Diagnostic) -> Void
+    clock: any Clock = SystemClock(), owner: UInt32? = nil, report: @escaping @Sendable (Diagnostic) -> Void
   ) throws {
     self.pipeline = pipeline
     self.plan = plan
@@ -42,6 +42,8 @@ public final class Session: Sendable {
     self.clock = clock
     let state = Self.stateFolder(of: pipeline)
     try fileSystem.createFolders(state)
+    // What lies in another user's folder could have been planted.
+    if let owner { try fileSystem.requireOwner(owner, of: state) }
     lock = try RunLock.acquire(fileSystem, state: state, clock: clock, report: report)
     do {
       let (journal, records) = try Journal.open(fileSystem, state: state, report: report)

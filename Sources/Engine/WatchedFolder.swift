@@ -32,8 +32,11 @@ public struct WatchedFolder: Sendable, Hashable {
     fileprivate var isOwn: (String) -> Bool
 
     /// How the folder's own units differ from what is known.
-    func difference(_ registry: UnitRegistry) throws(InboxError) -> UnitRegistry.Difference {
-      var difference = try registry.difference(scan, inbox: inbox.folder)
+    func difference(_ registry: UnitRegistry, acceptsNewFolder: Bool = false) throws(InboxError)
+      -> UnitRegistry.Difference
+    {
+      var difference = try registry.difference(
+        scan, inbox: inbox.folder, acceptsNewFolder: acceptsNewFolder)
       difference.removed.removeAll { !isOwn($0.path) }
       return difference
     }

@@ -20,6 +20,7 @@ public final class WatchedFolders: DropProvider {
 
   private struct State {
     var registries: [String: UnitRegistry] = [:]
+    var acceptsNewFolders = false
     /// Units that a watcher found settled and that have not been read yet, by folder and path.
     var trusted: [String: [String: InboxUnit]] = [:]
     var settling = Settling.byAge
@@ -86,6 +87,9 @@ public final class WatchedFolders: DropProvider {
     return true
   }
 
+  /// From now on an empty folder in a known one's place is taken for what it is, not for a missing mount.
+  public func acceptNewFolders() { state.withLock { $0.acceptsNewFolders = true } }
+
   public func attachments(_ stage: PlannedStage) throws -> [Attachment] {
     try stage.attachments.flatMap { named, path in
       guard try fileSystem.status(of: path).kind == .folder else {
@@ -136,7 +140,7 @@ public final class WatchedFolders: DropProvider {
     let (registry, trusted, settling) = state.withLock {
       ($0.registries[inbox.folder] ?? UnitRegistry(), $0.trusted[inbox.folder] ?? [:], $0.settling)
     }
-    let difference = try look.difference(registry)
+    let difference = try look.difference(registry, acceptsNewFolder: state.withLock { $0.acceptsNewFolders })
     var result = DropScan(problems: look.scan.notes)
     // By the clock of the disk that holds the state: the inbox itself is never written to.
     let now = try fileSystem.currentTime(in: journal.folder)

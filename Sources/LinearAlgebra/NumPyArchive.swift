@@ -92,6 +92,8 @@ public enum NumPyArchive {
       members.append((name, Array(content)))
       entry += 46 + nameLength + extra + comment
     }
+    // A damaged count of members would hide some.
+    guard entry == end else { throw NumPyFormatError("the archive's directory is damaged") }
     return members
   }
 }

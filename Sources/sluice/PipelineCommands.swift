@@ -14,6 +14,7 @@ let runCommand = Command(
     Option("dry-run", short: "n", "Say what would run, and why; change nothing."),
     Option("quiet-if-locked", "Exit silently (75) where another run holds the lock."),
     Option("no-wait", "Do not wait for files that were changed a moment ago."),
+    Option("accept-new-inbox", "The inbox was emptied and made anew on purpose: forget what it held."),
     Option("quiet", short: "q", "Only problems and the result's place."),
     Option("verbose", short: "v", "Also what was counted."),
     Option("json", "The run's record as JSON on standard output."),
@@ -55,7 +56,7 @@ let retryCommand = Command(
 ) { arguments in
   let (pipeline, plan) = try load(arguments.operands[0])
   let names = Set(arguments.operands.dropFirst())
-  let session = try Session(pipeline, plan: plan, report: { tell("\($0)") })
+  let session = try open(pipeline, plan)
   defer { try? session.close() }
   let forgotten = try session.retry { names.isEmpty || names.contains($0) }
   for name in forgotten { print(name) }
@@ -75,9 +76,14 @@ func load(_ path: String) throws -> (PipelineFile, Plan) {
   return (pipeline, try Planner(stages: registry).plan(pipeline))
 }
 
+/// The project's state under its lock.
+func open(_ pipeline: PipelineFile, _ plan: Plan) throws -> Session {
+  try Session(pipeline, plan: plan, owner: ProcessIdentity.effectiveUser, report: { tell("\($0)") })
+}
+
 private func explain(_ path: String) throws -> Int32 {
   let (pipeline, plan) = try load(path)
-  let session = try Session(pipeline, plan: plan, report: { tell("\($0)") })
+  let session = try open(pipeline, plan)
   defer { try? session.close() }
   if let record = try PosixFileSystem().readFileIfPresent("\(pipeline.outbox)/latest/run.json") {
     let last = try CanonicalJSON.decode(RunRecord.self, record)
@@ -94,8 +100,9 @@ private func runOnce(_ arguments: Arguments) throws -> Int32 {
   let console = RunConsole(
     plan: plan, quiet: arguments.has("quiet") || arguments.has("json"), verbose: arguments.has("verbose"))
   let stop = StopSignal()
-  let session = try Session(pipeline, plan: plan, report: { tell("\($0)") })
+  let session = try open(pipeline, plan)
   defer { try? session.close() }
+  if arguments.has("accept-new-inbox") { session.folders.acceptNewFolders() }
   let result = try pass(session, console, stop, waits: !arguments.has("no-wait"))
   if arguments.has("json") {
     FileHandle.standardOutput.write(Data(try CanonicalJSON.encode(result.outcome.record, pretty: true)))

@@ -83,6 +83,7 @@ final class RunConsole: Sendable {
       tell("left for a later run (it still changes, or breaks off and may go on): \(name)")
     }
     guard let latest = result.latest else { return }
+    let outbox = shown(outbox)
     let folder = "\(outbox)/runs/\(padded(latest))"
     guard result.published != nil else {
       note("Nothing new: run \(latest) stands. \(folder)")
@@ -92,12 +93,43 @@ final class RunConsole: Sendable {
     print("run \(latest) published: \(outbox)/latest")
   }
 
+  /// "outbox/x" for "pipelines/../outbox/x", where both are the same folder.
+  private func shown(_ path: String) -> String {
+    let short = URL(fileURLWithPath: path).standardizedFileURL.path
+    let here = FileManager.default.currentDirectoryPath + "/"
+    let number = { (path: String) in
+      (try? FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber]) as? Int
+    }
+    guard let same = number(path), number(short) == same else { return path }
+    return short.hasPrefix(here) ? String(short.dropFirst(here.count)) : short
+  }
+
   private func showList(_ folder: String) {
+    showErrors(folder)
     guard let list = try? PublishedList(folder: folder), !list.candidates.isEmpty else { return }
     print("")
     let columns = isatty(1) == 1 ? terminalWidth() : 160
     print(TextTable.candidates(list.candidates, limit: 30).text(width: columns, style: .plain))
     if list.candidates.count > 30 { print("… and \(list.candidates.count - 30) more in candidates.csv") }
+  }
+
+  /// One line per quantity: errors of the fit on what it learned from and on what it never saw.
+  private func showErrors(_ folder: String) {
+    guard let data = try? Data(contentsOf: URL(fileURLWithPath: "\(folder)/fit.json")),
+      let fit = try? CanonicalJSON.decode(StageKit.FitSummary.self, [UInt8](data))
+    else { return }
+    print("")
+    let all = fit.errors.filter { $0.group == "all" }
+    for quantity in ["energy", "force", "stress"] {
+      let lines = all.filter { $0.quantity == quantity }
+      guard let unit = lines.first?.unit else { continue }
+      let parts = lines.map { line in
+        (line.heldOut ? "held out" : "training")
+          + String(format: " MAE %.3g RMSE %.3g max %.3g", line.meanAbsolute, line.rootMeanSquare, line.largest)
+          + " (\(line.count))"
+      }
+      print("\(Help.pad(quantity, 7)) errors, \(unit): " + parts.joined(separator: "; "))
+    }
   }
 
   private func terminalWidth() -> Int {

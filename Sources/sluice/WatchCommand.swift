@@ -123,7 +123,7 @@ final class PipelineWatch: Sendable {
   /// Watches until `isOver`, which a signal brings about.
   private func watch(_ pipeline: PipelineFile, _ plan: Plan, until isOver: @escaping @Sendable () -> Bool) throws {
     let console = RunConsole(plan: plan, quiet: quiet, verbose: verbose)
-    let session = try Session(pipeline, plan: plan, report: { tell("\($0)") })
+    let session = try open(pipeline, plan)
     defer { try? session.close() }
     let watchPlan = try session.watchPlan()
     note("\(pipeline.project): \(watchPlan.line)")

@@ -9,7 +9,8 @@ import StageKit
 let version = "0.1.0"
 
 let commands: [Command] = [
-  runCommand, watchCommand, checkCommand, statusCommand, explainCommand, retryCommand, stagesCommandEntry,
+  runCommand, watchCommand, checkCommand, statusCommand, explainCommand, retryCommand, verifyCommand, repairCommand,
+  stagesCommandEntry,
   convertCommand, predictCommand,
 ]
 
