@@ -44,7 +44,10 @@ public struct FeaturizeStage: SourceStage {
       do {
         try work.add(configuration, summaries[frame])
       } catch let error as ACEError {
-        throw StageError("\(source.name), step \(summaries[frame].ionicStep): \(error).")
+        throw Diagnostic(
+          .error, code: "not-evaluable", place: .init(ionicStep: summaries[frame].ionicStep),
+          cause: "the basis cannot be evaluated: \(error).",
+          remedy: "Look at this step's geometry; take the file out of the inbox if it is broken.")
       }
       context.progress(Double(frame + 1) / Double(summaries.count), "\(frame + 1) frames")
     }

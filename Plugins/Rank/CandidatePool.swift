@@ -76,7 +76,11 @@ struct CandidatePool: Sendable {
       let values = try concurrentMap(structures.count, threads: context.threads) { frame in
         try context.checkCancellation()
         var matrix = Matrix(rows: structures[frame].count, columns: width)
-        for part in try model.evaluator.projections(of: structures[frame]) {
+        // What cannot be evaluated (atoms on top of each other) is not a number, and listed apart.
+        guard let parts = try? model.evaluator.projections(of: structures[frame]) else {
+          return Array(repeating: Double.nan, count: matrix.storage.count)
+        }
+        for part in parts {
           for (row, atom) in part.atoms.enumerated() {
             for k in 0..<part.values.columns { matrix[atom, k] = part.values[row, k] }
           }
@@ -125,7 +129,8 @@ struct CandidatePool: Sendable {
     let bytes = try context.memo(key.finish()) {
       let values = try concurrentMap(structures.count, threads: context.threads) { frame in
         try context.checkCancellation()
-        return try model.forceDeviations(structures[frame], Workspace())
+        return (try? model.forceDeviations(structures[frame], Workspace()))
+          ?? Array(repeating: Double.infinity, count: structures[frame].count)
       }
       let all = Array(values.joined())
       return NumPyArray(shape: [all.count], values: all).encoded
@@ -158,7 +163,7 @@ struct CandidatePool: Sendable {
       for (row, atom) in part.atoms.enumerated() {
         global[atom] = globals[row]
         local[atom] = locals.grades[row]
-        scores[atom] = values[row]
+        scores[atom] = values[row].isFinite ? values[row] : Double.greatestFiniteMagnitude
         clusters[atom] = nearest[row]
       }
     }
@@ -167,17 +172,20 @@ struct CandidatePool: Sendable {
       source: source, frame: frame, configuration: structure, globalGrades: global, localGrades: local,
       scores: scores, deviations: deviations, atom: worst, cluster: clusters[worst],
       place: place(of: worst, projections), worst: worstRows(scores, projections, clusters),
-      broken: try brokenPair(structure))
+      broken: brokenReason(structure, projections))
   }
 
-  /// The pair of elements that comes closer than the training data by more than the user allows.
-  private func brokenPair(_ structure: Configuration) throws -> String? {
-    let found = try structure.shortestDistances(within: FeatureIndex.shortDistance)
+  /// Why the geometry is doubted, in words: a pair of atoms closer than the training data by more than
+  /// the user allows, or so close that nothing can be computed.
+  private func brokenReason(_ structure: Configuration, _ projections: [ElementRows]) -> String? {
+    let found: [String: Double]
+    do { found = try structure.shortestDistances(within: FeatureIndex.shortDistance) } catch { return "\(error)" }
     for (pair, distance) in found.sorted(by: { $0.key < $1.key }) {
       guard let known = references.shortestDistances[pair], distance < options.closest * known else { continue }
       return "\(pair) atoms \(rounded(distance)) Å apart, in the training data never below \(rounded(known)) Å"
     }
-    return nil
+    let isEvaluated = projections.allSatisfy { $0.values.storage.allSatisfy(\.isFinite) }
+    return isEvaluated ? nil : "atoms so close that nothing can be computed"
   }
 
   private func score(

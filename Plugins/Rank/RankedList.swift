@@ -53,15 +53,15 @@ struct RankedList {
     let local = candidate.localGrades[candidate.atom]
     let global = candidate.globalGrades[candidate.atom]
     let grade = { (value: Double) in value.isFinite ? rounded(value) : "outside the span" }
-    let verdict =
-      candidate.broken.map { "\($0); " } ?? (candidate.score > options.score.novelty ? "" : "close to what is known: ")
+    let verdict = candidate.score > options.score.novelty ? "" : "close to what is known: "
+    let place = "\(options.score.words) \(rounded(candidate.score)) at atom \(candidate.atom + 1) (\(element))"
+    let grades = "local grade \(grade(local)), global \(grade(global)), nearest cluster \(cluster)"
     return Ranking.Entry(
       rank: rank, source: candidate.source.digest, frame: candidate.frame, formula: candidate.configuration.formula,
       atoms: candidate.configuration.count, score: candidate.score, gain: gain, globalGrade: candidate.globalGrade,
       localGrade: candidate.localGrade, ensembleForceDeviation: candidate.deviation, nearestCluster: cluster,
       atom: candidate.atom + 1, element: element, newAtoms: candidate.scores.count { $0 > options.score.novelty },
-      reason: verdict + "\(options.score.words) \(rounded(candidate.score)) at "
-        + "atom \(candidate.atom + 1) (\(element)), local grade \(grade(local)), global \(grade(global)), nearest cluster \(cluster)"
+      reason: candidate.broken ?? "\(verdict)\(place), \(grades)"
     )
   }
 
@@ -110,7 +110,7 @@ struct RankedList {
           x: points[index, 0], y: points.columns > 1 ? points[index, 1] : 0,
           label: reference.clustering.assignments[row])
       }
-      let candidates = graded.filter { $0.configuration.species[$0.atom].symbol == element }.map {
+      let candidates = graded.filter { $0.broken == nil && $0.configuration.species[$0.atom].symbol == element }.map {
         ConfigurationMap.Point(x: $0.place.x, y: $0.place.y, label: ranks[$0.identifier])
       }
       return ConfigurationMap(
@@ -119,7 +119,8 @@ struct RankedList {
   }
 
   var grades: CandidateGrades {
-    CandidateGrades(global: graded.map(\.globalGrade), local: graded.map(\.localGrade))
+    let sound = graded.filter { $0.broken == nil }
+    return CandidateGrades(global: sound.map(\.globalGrade), local: sound.map(\.localGrade))
   }
 }
 
