@@ -192,6 +192,9 @@ struct CandidatePool: Sendable {
     _ rows: Matrix, _ reference: References.OfElement, _ nearest: [Int], _ deviations: [Double]
   ) throws -> [Double] {
     switch options.score {
+    case .novelty:
+      let grades = reference.sets.grades(rows, rule: options.rule, nearest: nearest, outside: .byResidual).grades
+      return zip(grades, reference.density!.ratios(rows)).map { RankScore.novelty(localGrade: $0, densityRatio: $1) }
     case .localDOptimality:
       return reference.sets.grades(rows, rule: options.rule, nearest: nearest, outside: .byResidual).grades
     case .dOptimality: return reference.sets.global.grades(rows, outside: .byResidual)

@@ -62,13 +62,28 @@ public struct RankStage: FoldStage {
 
 /// What orders the list.
 enum RankScore: String, CaseIterable {
+  case novelty
   case localDOptimality = "local-d-optimality"
   case dOptimality = "d-optimality"
-  case ensemble
   case densityRatio = "density-ratio"
+  case ensemble
+
+  /// A local grade above this extrapolates: MaxVol stops at 1.01, and copies scatter a little above 1.
+  static let extrapolation = 1.1
+
+  /// First what extrapolates, by its local grade; then what interpolates, by how far it lies from the
+  /// training environments: below 1 whatever the ratio.
+  static func novelty(localGrade: Double, densityRatio: Double) -> Double {
+    if localGrade > extrapolation { return localGrade }
+    let square = densityRatio * densityRatio
+    return square.isFinite ? square / (1 + square) : 1
+  }
+
+  var needsDensity: Bool { self == .novelty || self == .densityRatio }
 
   var words: String {
     switch self {
+    case .novelty: "novelty"
     case .localDOptimality: "local grade"
     case .dOptimality: "global grade"
     case .ensemble: "force deviation"
@@ -77,10 +92,11 @@ enum RankScore: String, CaseIterable {
   }
 
   /// Above this a structure counts as new. Grades have a natural bound; density ratios of held-out
-  /// structures of a known kind scatter around 1.
-  var novelty: Double {
+  /// structures of a known kind scatter around 1, which is a novelty of 0.5; 1.5 is one of 0.7.
+  var threshold: Double {
     switch self {
-    case .localDOptimality, .dOptimality: 1
+    case .novelty: 0.7
+    case .localDOptimality, .dOptimality: Self.extrapolation
     case .densityRatio: 1.5
     case .ensemble: 0
     }
@@ -88,6 +104,8 @@ enum RankScore: String, CaseIterable {
 
   var explanation: String {
     switch self {
+    case .novelty:
+      "First structures that extrapolate, by the largest local grade of their atoms (above 1.1); then the others, by how far their most distant atom lies from the training environments: r²/(1 + r²) of the density ratio r."
     case .localDOptimality:
       "Largest local extrapolation grade of the structure's atoms: for each atom the smallest grade over the clusters. Above 1 no kind of place in the training data explains it."
     case .dOptimality:
@@ -113,7 +131,7 @@ struct RankOptions: Sendable {
   init(_ parameters: inout ParameterDecoder) throws(ParameterError) {
     score = RankScore(
       rawValue: try parameters.choice(
-        "score", of: RankScore.allCases.map(\.rawValue), default: RankScore.densityRatio.rawValue,
+        "score", of: RankScore.allCases.map(\.rawValue), default: RankScore.novelty.rawValue,
         "What orders the list; the other measures stand beside it."))!
     rule = LocalGradeRule(
       rawValue: try parameters.choice(

@@ -30,7 +30,7 @@ struct RankedList {
     ranking = Ranking(
       score: options.score.rawValue, scoreWords: options.score.words, explanation: options.score.explanation,
       candidates: graded.count)
-    ranking.extrapolating = graded.count { $0.broken == nil && $0.score > options.score.novelty }
+    ranking.extrapolating = graded.count { $0.broken == nil && $0.score > options.score.threshold }
     ranking.broken = graded.filter { $0.broken != nil }.map { Self.entry($0, 0, 0, references, options) }
     for (index, pick) in list.picks.enumerated() {
       ranks[pick.identifier] = index + 1
@@ -53,14 +53,14 @@ struct RankedList {
     let local = candidate.localGrades[candidate.atom]
     let global = candidate.globalGrades[candidate.atom]
     let grade = { (value: Double) in value.isFinite ? rounded(value) : "outside the span" }
-    let verdict = candidate.score > options.score.novelty ? "" : "close to what is known: "
+    let verdict = candidate.score > options.score.threshold ? "" : "close to what is known: "
     let place = "\(options.score.words) \(rounded(candidate.score)) at atom \(candidate.atom + 1) (\(element))"
     let grades = "local grade \(grade(local)), global \(grade(global)), nearest cluster \(cluster)"
     return Ranking.Entry(
       rank: rank, source: candidate.source.digest, frame: candidate.frame, formula: candidate.configuration.formula,
       atoms: candidate.configuration.count, score: candidate.score, gain: gain, globalGrade: candidate.globalGrade,
       localGrade: candidate.localGrade, ensembleForceDeviation: candidate.deviation, nearestCluster: cluster,
-      atom: candidate.atom + 1, element: element, newAtoms: candidate.scores.count { $0 > options.score.novelty },
+      atom: candidate.atom + 1, element: element, newAtoms: candidate.scores.count { $0 > options.score.threshold },
       reason: candidate.broken ?? "\(verdict)\(place), \(grades)"
     )
   }

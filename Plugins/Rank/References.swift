@@ -56,7 +56,8 @@ struct References: Sendable {
       }
       byElement[element] = OfElement(
         element: element, clustering: clustering, sets: try Self.decode(kept), leverages: leverages,
-        density: options.score == .densityRatio ? try DensityRatio(rows, threads: context.threads) : nil,
+        density: options.score.needsDensity
+          ? try DensityRatio(rows, strata: clustering.assignments, threads: context.threads) : nil,
         firstMetric: metrics)
       metrics += leverages.count
     }

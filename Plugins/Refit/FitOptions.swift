@@ -32,7 +32,7 @@ struct FitOptions: Sendable {
     }
     heldOutFraction = try parameters.number(
       "heldOut", default: 0.1, in: .between(0, 0.9),
-      "Share of runs (blocks of frames, for collections) that test the fit; 0 for none.")
+      "Share of frames that test the fit, whole runs at a time (blocks of frames, for collections); 0 for none.")
     heldOutSeed = try parameters.integer("heldOutSeed", default: 0, in: 0...Int.max, "Another number, another choice.")
     prior = try parameters.choice(
       "prior", of: ["evidence", "smoothness", "ridge"], default: "evidence",

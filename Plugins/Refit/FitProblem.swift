@@ -13,7 +13,7 @@ struct BlockName: Hashable, Comparable, Sendable {
   static func < (a: BlockName, b: BlockName) -> Bool { (a.source, a.block) < (b.source, b.block) }
 
   /// A pseudo-random order that depends on content alone.
-  fileprivate var lot: Digest { Digest(of: "held out \(source) \(block)") }
+  fileprivate func lot(_ seed: Int) -> Digest { Digest(of: "held out \(source) \(block) \(seed)") }
 }
 
 /// All sources' factors as one regression problem.
@@ -70,11 +70,12 @@ struct FitProblem: Sendable {
           keys: try CanonicalJSON.decode([RowKey].self, bytes)))
     }
     tree = try FactorTree(layout: layout, sources: sources)
-    blocks = Set(
-      indices.flatMap { entry in entry.index.frames.map { BlockName(source: entry.source.digest, block: $0.block) } }
-    )
-    .sorted()
-    heldOut = Self.heldOut(blocks, options)
+    var frames: [BlockName: Int] = [:]
+    for (source, index) in indices {
+      for frame in index.frames { frames[BlockName(source: source.digest, block: frame.block), default: 0] += 1 }
+    }
+    blocks = frames.keys.sorted()
+    heldOut = Self.heldOut(frames, options)
     smoothness = .smoothness(
       Prior.smoothness(factors: basis.columnFunctions.map { zip($0.ns, $0.ls).map { (n: $0, l: $1) } }))
   }
@@ -131,13 +132,20 @@ struct FitProblem: Sendable {
     return try SourceFactors { byName[$0] }
   }
 
-  /// Each block with the same chance, by content; of five blocks or more at least one.
-  private static func heldOut(_ blocks: [BlockName], _ options: FitOptions) -> Set<BlockName> {
-    guard options.heldOutFraction > 0, blocks.count >= 5 else { return [] }
-    let rule = HeldOut(fraction: options.heldOutFraction, seed: options.heldOutSeed)
-    let chosen = blocks.filter { rule.contains(source: $0.source, block: $0.block) }
-    if !chosen.isEmpty && chosen.count < blocks.count { return Set(chosen) }
-    return [blocks.min { $0.lot < $1.lot }!]
+  /// Blocks in an order that their content decides, until the wanted share of frames is reached; of five
+  /// blocks or more at least one.
+  private static func heldOut(_ frames: [BlockName: Int], _ options: FitOptions) -> Set<BlockName> {
+    guard options.heldOutFraction > 0, frames.count >= 5 else { return [] }
+    let order = frames.keys.map { (block: $0, lot: $0.lot(options.heldOutSeed)) }.sorted { $0.lot < $1.lot }
+      .map(\.block)
+    let wanted = options.heldOutFraction * Double(frames.values.reduce(0, +))
+    var chosen: Set<BlockName> = []
+    var held = 0
+    for block in order where Double(held + frames[block]!) <= wanted {
+      chosen.insert(block)
+      held += frames[block]!
+    }
+    return chosen.isEmpty ? [order[0]] : chosen
   }
 }
 

@@ -42,7 +42,7 @@ import Testing
     let store = StoreActions(Store(files, state: scratch.path + "/outbox/.sluice"), files)
     let part = try #require(result.outcome.results["rank"]?.wholes[.ranking]?.part("ranking.json"))
     let ranking = try CanonicalJSON.decode(Ranking.self, store.bytes(part))
-    #expect(ranking.score == "density-ratio")
+    #expect(ranking.score == "novelty")
     let pool = try #require(result.outcome.results["candidates"]?.collections[.candidates])
     let names = Dictionary(uniqueKeysWithValues: pool.map { ($0.source.digest, $0.source.name) })
     func ranks(_ isMeant: (String) -> Bool) -> [Int] {
