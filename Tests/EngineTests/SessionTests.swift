@@ -8,7 +8,7 @@ import Testing
 
 /// A whole project on a file system in memory: scan, journal, store, outbox and lock together.
 @Suite struct SessionTests {
-  /// A project of toy stages under /work.
+  /// A project of toy stages in memory.
   struct World {
     let clock: ManualClock
     let files: MemoryFileSystem
@@ -18,7 +18,7 @@ import Testing
     init(_ drops: [String: String] = ["a.txt": "1\n2\n", "b/c.txt": "3\n"]) {
       clock = ManualClock()
       files = MemoryFileSystem(clock: clock)
-      files.dropFolder("/work/in")
+      files.dropFolder("/project/in")
       for (name, text) in drops.sorted(by: { $0.key < $1.key }) { drop(name, text) }
       clock.advance(by: .seconds(30))
     }
@@ -28,13 +28,13 @@ import Testing
       clock = files.clock
     }
 
-    func drop(_ name: String, _ text: String) { files.drop("/work/in/" + name, text) }
+    func drop(_ name: String, _ text: String) { files.drop("/project/in/" + name, text) }
 
     func open(_ other: (any FileSystem)? = nil) throws -> Session {
       let text = """
         { sluice: 1, project: 'toy', elements: ['W'], inbox: 'in', outbox: 'out', threads: 1, \(settings), stages: \(stages) }
         """
-      let file = try PipelineFile(Array(text.utf8), path: "/work/toy.json5", stages: Toy.registry)
+      let file = try PipelineFile(Array(text.utf8), path: "/project/toy.json5", stages: Toy.registry)
       let plan = try Planner(stages: Toy.registry).plan(file)
       return try Session(file, plan: plan, fileSystem: other ?? files, clock: clock, report: { _ in })
     }
@@ -47,11 +47,11 @@ import Testing
       return try result.get()
     }
 
-    func text(_ path: String) throws -> String { Toy.text(try files.readFile("/work/out/" + path)) }
+    func text(_ path: String) throws -> String { Toy.text(try files.readFile("/project/out/" + path)) }
 
     /// The published files without the records of when and where, by run.
     func published(run: Int) -> [String] {
-      let folder = "/work/out/runs/00000\(run)"
+      let folder = "/project/out/runs/00000\(run)"
       return files.tree(folder).compactMap { path, content in
         let name = path.dropFirst(folder.count)
         guard let content, name != "/run.json", name != "/manifest.json" else { return nil }
@@ -66,15 +66,15 @@ import Testing
     #expect(first.published?.number == 1 && first.latest == 1)
     #expect(try world.text("latest/result/total.txt") == "14\n1\n4\n9\n")
     #expect(try world.text("runs/000001/names.txt").split(separator: "\n").sorted() == ["a.txt", "b/c.txt"])
-    let record = try CanonicalJSON.decode(RunRecord.self, world.files.readFile("/work/out/runs/000001/run.json"))
+    let record = try CanonicalJSON.decode(RunRecord.self, world.files.readFile("/project/out/runs/000001/run.json"))
     #expect(record.publication == first.outcome.publication?.digest)
-    #expect(record.provenance["run"] == "1" && record.provenance["pipeline"] == "/work/toy.json5")
+    #expect(record.provenance["run"] == "1" && record.provenance["pipeline"] == "/project/toy.json5")
     #expect(record.provenance["started"] == world.clock.wallTime.description)
 
     world.files.forgetTouches()
     let second = try world.pass()
     #expect(second.outcome.record.isUnchanged && second.published == nil && second.latest == 1)
-    #expect(!world.files.filesRead.contains { $0.hasPrefix("/work/in/") }, "known by its signature")
+    #expect(!world.files.filesRead.contains { $0.hasPrefix("/project/in/") }, "known by its signature")
   }
 
   @Test func oneNewDropReadsOneFile() throws {
@@ -84,7 +84,7 @@ import Testing
     world.clock.advance(by: .seconds(30))
     world.files.forgetTouches()
     let result = try world.pass()
-    #expect(world.files.filesRead.filter { $0.hasPrefix("/work/in/") } == ["/work/in/new.txt"])
+    #expect(world.files.filesRead.filter { $0.hasPrefix("/project/in/") } == ["/project/in/new.txt"])
     #expect(result.outcome.record.ran == [1, 1, 1, 1, 1])
     #expect(result.published?.number == 2)
   }
@@ -131,7 +131,7 @@ import Testing
   @Test func renamingRunsOnlyWhatShowsNames() throws {
     let world = World()
     _ = try world.pass()
-    try world.files.rename("/work/in/a.txt", to: "/work/in/renamed.txt")
+    try world.files.rename("/project/in/a.txt", to: "/project/in/renamed.txt")
     world.clock.advance(by: .seconds(30))
     let result = try world.pass()
     #expect(result.outcome.record.ran == [0, 0, 0, 0, 1])
@@ -142,7 +142,7 @@ import Testing
   @Test func aNameThatHintsAtAFormatIsAnotherUnit() throws {
     let world = World()
     _ = try world.pass()
-    try world.files.rename("/work/in/a.txt", to: "/work/in/a.xyz")
+    try world.files.rename("/project/in/a.txt", to: "/project/in/a.xyz")
     world.clock.advance(by: .seconds(30))
     let record = try world.pass().outcome.record
     #expect(record.stage("numbers").ran == 1)
@@ -165,7 +165,7 @@ import Testing
     world.drop("late.txt", "6\n")
     world.clock.advance(by: .seconds(30))
     _ = try world.pass()
-    try world.files.removeFile("/work/in/late.txt")
+    try world.files.removeFile("/project/in/late.txt")
     let third = try world.pass()
     #expect(third.outcome.publication == first.outcome.publication)
     #expect(third.published?.number == 3)
@@ -175,13 +175,13 @@ import Testing
   @Test func aVanishedInboxStopsTheRunAndForgetsNothing() throws {
     let world = World()
     _ = try world.pass()
-    try world.files.rename("/work/in", to: "/work/unmounted")
+    try world.files.rename("/project/in", to: "/project/unmounted")
     #expect { try world.pass() } throws: { ($0 as? RunError)?.kind == .environment }
     // An empty folder in its place is a mount point without its mount.
-    world.files.dropFolder("/work/in")
+    world.files.dropFolder("/project/in")
     #expect { try world.pass() } throws: { ($0 as? RunError)?.kind == .environment }
-    try world.files.removeFolder("/work/in")
-    try world.files.rename("/work/unmounted", to: "/work/in")
+    try world.files.removeFolder("/project/in")
+    try world.files.rename("/project/unmounted", to: "/project/in")
     #expect(try world.pass().outcome.record.isUnchanged)
   }
 
@@ -208,7 +208,7 @@ import Testing
     let explanation = "\(try session.explain())"
     #expect(explanation.contains("numbers"))
     try session.close()
-    #expect(world.files.tree("/work/out/runs").isEmpty)
+    #expect(world.files.tree("/project/out/runs").isEmpty)
     #expect(try world.pass().published?.number == 1)
   }
 
@@ -227,9 +227,9 @@ import Testing
   /// What cannot be opened gives its lock back.
   @Test func aFailedOpeningLeavesNoLock() throws {
     let world = World()
-    world.files.drop("/work/out/.sluice/journal/000001", "this is no journal\n")
+    world.files.drop("/project/out/.sluice/journal/000001", "this is no journal\n")
     #expect(throws: (any Error).self) { try world.open() }
-    #expect(try world.files.statusIfPresent(of: "/work/out/.sluice/lock") == nil)
+    #expect(try world.files.statusIfPresent(of: "/project/out/.sluice/lock") == nil)
   }
 
   @Test func onlyTheLastRunsAreKept() throws {
@@ -240,16 +240,16 @@ import Testing
       world.clock.advance(by: .seconds(30))
       #expect(try world.pass().published?.number == number)
     }
-    let runs = try world.files.entries(of: "/work/out/runs").map(\.name)
+    let runs = try world.files.entries(of: "/project/out/runs").map(\.name)
     #expect(runs == ["000003", "000004"])
-    #expect(try world.files.readSymbolicLink("/work/out/latest") == "runs/000004")
+    #expect(try world.files.readSymbolicLink("/project/out/latest") == "runs/000004")
   }
 
   /// The state is a cache: without it the same run is made again.
   @Test func withoutItsStateAProjectStartsAfresh() throws {
     let world = World()
     let first = try world.pass()
-    try world.files.removeTree("/work/out/.sluice")
+    try world.files.removeTree("/project/out/.sluice")
     let again = try world.pass()
     #expect(again.outcome.record.stages.allSatisfy { $0.ran > 0 })
     #expect(again.outcome.publication == first.outcome.publication)
@@ -260,12 +260,12 @@ import Testing
     let first = try world.pass()
     let total = try #require(first.outcome.results["total"]?.wholes[.total]?.parts.first)
     let path = try #require(
-      world.files.tree("/work/out/.sluice").first { Path.name($0.path) == total.digest.description }?.path)
+      world.files.tree("/project/out/.sluice").first { Path.name($0.path) == total.digest.description }?.path)
     world.files.drop(path, "14\n1\n4\n8\n")
     world.drop("z.txt", "1\n")
     world.clock.advance(by: .seconds(30))
     _ = try world.pass()
-    try world.files.removeFile("/work/in/z.txt")
+    try world.files.removeFile("/project/in/z.txt")
     // The damage is met while the run is published.
     let last = try world.pass()
     #expect(last.outcome.publication == first.outcome.publication)
@@ -318,7 +318,7 @@ import Testing
       let latest = try #require(result.latest, "call \(call)")
       #expect(after.published(run: latest) == wanted, "call \(call)")
       #expect(try after.pass().published == nil, "call \(call)")
-      #expect(try Outbox(after.files, folder: "/work/out").verify(run: latest) == [], "call \(call)")
+      #expect(try Outbox(after.files, folder: "/project/out").verify(run: latest) == [], "call \(call)")
     }
   }
 
@@ -335,7 +335,7 @@ import Testing
         _ = Result { try world.pass(faulty) }
         let after = World(world.files.afterPowerLoss(loss))
         // The inbox lay there long before: it is on the disk whatever happens.
-        after.files.dropFolder("/work/in")
+        after.files.dropFolder("/project/in")
         after.drop("a.txt", "1\n2\n")
         after.drop("b/c.txt", "3\n")
         after.clock.advance(by: .seconds(900))

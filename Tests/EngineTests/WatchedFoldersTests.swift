@@ -16,20 +16,20 @@ import Testing
         { sluice: 1, project: 'toy', elements: ['W'], inbox: 'in', outbox: 'out', settle: 10,
           truncatedAfter: 60, threads: 1, stages: \(stages) }
         """
-      let file = try PipelineFile(Array(text.utf8), path: "/work/toy.json5", stages: Toy.registry)
+      let file = try PipelineFile(Array(text.utf8), path: "/project/toy.json5", stages: Toy.registry)
       return (file, try Planner(stages: Toy.registry).plan(file))
     }
 
     func open() throws -> (WatchedFolders, Plan, Journal) {
       let (file, plan) = try plan()
-      try files.createFolders("/work/out/.sluice")
-      let (journal, records) = try Journal.open(files, state: "/work/out/.sluice")
+      try files.createFolders("/project/out/.sluice")
+      let (journal, records) = try Journal.open(files, state: "/project/out/.sluice")
       return (
         WatchedFolders(files, journal: journal, records: records, pipeline: file, plan: plan), plan, journal
       )
     }
 
-    func drop(_ name: String, _ text: String) { files.drop("/work/in/" + name, text) }
+    func drop(_ name: String, _ text: String) { files.drop("/project/in/" + name, text) }
 
     func wait(_ seconds: Int = 30) { files.clock.advance(by: .seconds(seconds)) }
   }
@@ -68,11 +68,11 @@ import Testing
     world.files.forgetTouches()
     let second = try world.open()
     let scan = try second.0.scan(second.1.stages[0])
-    #expect(world.files.filesRead.filter { $0.hasPrefix("/work/in") } == ["/work/in/new.txt"])
+    #expect(world.files.filesRead.filter { $0.hasPrefix("/project/in") } == ["/project/in/new.txt"])
     #expect(scan.units.count == 21)
     let digests = Dictionary(uniqueKeysWithValues: scan.units.map { ($0.name, $0.digest) })
     #expect(known.units.allSatisfy { digests[$0.name] == $0.digest })
-    #expect(second.0.registry(of: "/work/in").records.count == 21)
+    #expect(second.0.registry(of: "/project/in").records.count == 21)
     #expect(second.0.registry(of: "/elsewhere").records.isEmpty)
   }
 
@@ -105,13 +105,13 @@ import Testing
     let units = try folders.scan(plan.stages[0]).units
     #expect(try units.allSatisfy { try !folders.hasChanged($0) })
     world.drop("a.txt", "9\n")
-    try world.files.removeFile("/work/in/b.txt")
+    try world.files.removeFile("/project/in/b.txt")
     #expect(throws: UnitChanged.self) { try Self.read(units[0]) }
     #expect(throws: UnitChanged.self) { try Self.read(units[1]) }
     #expect(try Self.read(units[2]) == ["3\n"])
     #expect(try folders.hasChanged(units[0]) && folders.hasChanged(units[1]) && !folders.hasChanged(units[2]))
     // Another file in its place is another unit, also where its bytes are the same.
-    try world.files.removeFile("/work/in/c.txt")
+    try world.files.removeFile("/project/in/c.txt")
     world.drop("c.txt", "3\n")
     #expect(try folders.hasChanged(units[2]))
   }
@@ -125,8 +125,8 @@ import Testing
     for name in ["a.txt", "pool/b.txt", "pool/deep/c.txt", "poolside.txt", "single.txt", "single.txt.txt"] {
       world.drop(name, name + "\n")
     }
-    try world.files.createSymbolicLink("/work/in/pool/link", to: "/elsewhere")
-    try world.files.createSymbolicLink("/work/in/link", to: "/elsewhere")
+    try world.files.createSymbolicLink("/project/in/pool/link", to: "/elsewhere")
+    try world.files.createSymbolicLink("/project/in/link", to: "/elsewhere")
     world.wait()
     let (folders, plan, _) = try world.open()
     for _ in 1...2 {
@@ -139,7 +139,7 @@ import Testing
     world.files.forgetTouches()
     let next = try world.open()
     #expect(try next.0.scan(plan.stages[0]).units.count == 3 && next.0.scan(plan.stages[1]).units.count == 3)
-    #expect(!world.files.filesRead.contains { $0.hasPrefix("/work/in") })
+    #expect(!world.files.filesRead.contains { $0.hasPrefix("/project/in") })
   }
 
   @Test func whatIsGoneIsForgotten() throws {
@@ -149,10 +149,10 @@ import Testing
     world.wait()
     let first = try world.open()
     _ = try first.0.scan(first.1.stages[0])
-    try world.files.removeFile("/work/in/b.txt")
+    try world.files.removeFile("/project/in/b.txt")
     #expect(try first.0.scan(first.1.stages[0]).units.map(\.name) == ["a.txt"])
     let second = try world.open()
-    #expect(second.0.registry(of: "/work/in").records.keys.sorted() == ["a.txt"])
+    #expect(second.0.registry(of: "/project/in").records.keys.sorted() == ["a.txt"])
   }
 
   /// The inbox is never written to.
@@ -160,13 +160,13 @@ import Testing
     let world = World()
     world.drop("a.txt", "1\n")
     world.wait()
-    let before = world.files.tree("/work/in").map(\.path)
+    let before = world.files.tree("/project/in").map(\.path)
     let (folders, plan, _) = try world.open()
     world.files.forgetTouches()
     _ = try folders.scan(plan.stages[0])
     let looks: Set<FileSystemError.Operation> = [.status, .list, .open, .read, .readSymbolicLink]
-    #expect(world.files.touches.filter { $0.path.hasPrefix("/work/in") }.allSatisfy { looks.contains($0.operation) })
-    #expect(world.files.tree("/work/in").map(\.path) == before)
+    #expect(world.files.touches.filter { $0.path.hasPrefix("/project/in") }.allSatisfy { looks.contains($0.operation) })
+    #expect(world.files.tree("/project/in").map(\.path) == before)
   }
 
   /// An entry that a later version wrote is passed over, and the rest is still known.
@@ -182,26 +182,26 @@ import Testing
     world.wait()
     _ = try first.0.scan(first.1.stages[0])
     let second = try world.open()
-    #expect(second.0.registry(of: "/work/in").records.keys.sorted() == ["a.txt", "b.txt"])
+    #expect(second.0.registry(of: "/project/in").records.keys.sorted() == ["a.txt", "b.txt"])
   }
 
   @Test func attachmentsAreTheirContent() throws {
     let world = World()
-    world.files.dropFolder("/work/in")
-    world.files.drop("/work/template/INCAR", "ENCUT = 400\n")
-    world.files.drop("/work/template/KPOINTS", "Gamma\n")
-    world.files.drop("/work/template/deep/x", "not taken\n")
-    world.files.drop("/work/POTCAR.W", "mine\n")
+    world.files.dropFolder("/project/in")
+    world.files.drop("/project/template/INCAR", "ENCUT = 400\n")
+    world.files.drop("/project/template/KPOINTS", "Gamma\n")
+    world.files.drop("/project/template/deep/x", "not taken\n")
+    world.files.drop("/project/POTCAR.W", "mine\n")
     let (folders, plan, _) = try world.open()
     let stage = plan.stages[0]
     let pointing = PlannedStage(
       id: stage.id, description: stage.description, work: stage.work, inputs: [], parameters: [],
-      attachments: [("template", "/work/template"), ("POTCAR.W", "/work/POTCAR.W")])
+      attachments: [("template", "/project/template"), ("POTCAR.W", "/project/POTCAR.W")])
     let found = try folders.attachments(pointing)
     #expect(found.map(\.path) == ["template", "template", "POTCAR.W"])
     #expect(found.map(\.name) == ["INCAR", "KPOINTS", "POTCAR.W"])
     #expect(found.map { Toy.text($0.bytes) } == ["ENCUT = 400\n", "Gamma\n", "mine\n"])
-    try world.files.removeFile("/work/POTCAR.W")
+    try world.files.removeFile("/project/POTCAR.W")
     #expect(throws: FileSystemError.self) { try folders.attachments(pointing) }
   }
 }

@@ -14,9 +14,9 @@ import TungstenReference
     init() {
       clock = ManualClock()
       files = MemoryFileSystem(clock: clock)
-      files.drop("/work/pool/pool.xyz", Samples.pool)
-      files.drop("/work/inbox/first.xml", Samples.run(1, count: 2).vasprun())
-      files.drop("/work/inbox/OUTCAR", Samples.run(2, count: 2).outcar())
+      files.drop("/project/pool/pool.xyz", Samples.pool)
+      files.drop("/project/inbox/first.xml", Samples.run(1, count: 2).vasprun())
+      files.drop("/project/inbox/OUTCAR", Samples.run(2, count: 2).outcar())
     }
 
     init(_ files: MemoryFileSystem) {
@@ -25,7 +25,7 @@ import TungstenReference
     }
 
     func pass(_ other: (any FileSystem)? = nil) throws -> PassResult {
-      let (file, plan) = try TinyPipeline().load(in: "/work")
+      let (file, plan) = try TinyPipeline().load(in: "/project")
       let session = try Session(file, plan: plan, fileSystem: other ?? files, clock: clock, report: { _ in })
       let result = Result { try session.pass(version: "test") }
       try? session.close()
@@ -50,7 +50,7 @@ import TungstenReference
       let result = try after.pass()
       #expect(result.outcome.publication == expected, "call \(call) of \(counting.calls)")
       let latest = try #require(result.latest)
-      #expect(try Outbox(after.files, folder: "/work/outbox").verify(run: latest) == [])
+      #expect(try Outbox(after.files, folder: "/project/outbox").verify(run: latest) == [])
     }
   }
 }

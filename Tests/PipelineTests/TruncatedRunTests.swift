@@ -17,11 +17,11 @@ import TungstenReference
       var pipeline = TinyPipeline()
       pipeline.settle = 10
       pipeline.truncatedAfter = 600
-      (file, plan) = try pipeline.load(in: "/work")
+      (file, plan) = try pipeline.load(in: "/project")
       files = MemoryFileSystem(clock: clock)
-      files.drop("/work/pool/pool.xyz", Samples.pool)
-      files.drop("/work/inbox/first.xml", Samples.run(1).vasprun())
-      files.drop("/work/inbox/second.xml", Samples.run(2).vasprun())
+      files.drop("/project/pool/pool.xyz", Samples.pool)
+      files.drop("/project/inbox/first.xml", Samples.run(1).vasprun())
+      files.drop("/project/inbox/second.xml", Samples.run(2).vasprun())
     }
 
     func pass() throws -> PassResult {
@@ -41,7 +41,7 @@ import TungstenReference
     let text = String(decoding: whole, as: UTF8.self)
     let cut = Array(text[..<lastStep.lowerBound].utf8) + Array("<calculation>\n  <scstep>\n   <time nam".utf8)
     world.clock.advance(by: .seconds(30))
-    world.files.drop("/work/inbox/cut.xml", cut)
+    world.files.drop("/project/inbox/cut.xml", cut)
 
     // Just written: not even looked at.
     let first = try world.pass()
@@ -64,7 +64,7 @@ import TungstenReference
     #expect(third.outcome.record.stage("ingest").diagnostics.contains { $0.place.file == "cut.xml" }, "said aloud")
     #expect(third.published?.number == 2)
     // Completed after all: a new version with all four steps, and the old one is gone.
-    world.files.drop("/work/inbox/cut.xml", whole)
+    world.files.drop("/project/inbox/cut.xml", whole)
     world.clock.advance(by: .seconds(30))
     let fourth = try world.pass()
     #expect(fourth.outcome.record.stage("featurize").counters["frames featurized"] == 4)
@@ -77,7 +77,7 @@ import TungstenReference
     let world = try World()
     let text = String(decoding: Samples.run(5).vasprun(), as: UTF8.self)
     let firstStep = try #require(text.ranges(of: "<calculation>").first)
-    world.files.drop("/work/inbox/begun.xml", Array(text[..<firstStep.upperBound].utf8))
+    world.files.drop("/project/inbox/begun.xml", Array(text[..<firstStep.upperBound].utf8))
     world.clock.advance(by: .seconds(30))
     let early = try world.pass()
     #expect(early.outcome.record.unsettled == ["begun.xml"])
@@ -93,9 +93,9 @@ import TungstenReference
   /// One sick file in a run folder does not make the other wait.
   @Test func aFailedFileHoldsNothingUp() throws {
     let world = try World()
-    world.files.drop("/work/inbox/run/OUTCAR", Samples.run(5).outcar())
+    world.files.drop("/project/inbox/run/OUTCAR", Samples.run(5).outcar())
     world.files.drop(
-      "/work/inbox/run/vasprun.xml",
+      "/project/inbox/run/vasprun.xml",
       "<?xml version=\"1.0\"?>\n<!DOCTYPE a [<!ENTITY b \"c\">]>\n<modeling>\n</modeling>\n")
     world.clock.advance(by: .seconds(30))
     let result = try world.pass()

@@ -26,9 +26,9 @@ struct Subject: CustomTestStringConvertible, Sendable {
       fileSystem = PosixFileSystem(usesOpenat2: kind == .posix)
     case .memory:
       let memory = MemoryFileSystem()
-      memory.dropFolder("/work")
+      memory.dropFolder("/project")
       keeper = nil
-      folder = "/work"
+      folder = "/project"
       fileSystem = memory
     }
   }
