@@ -29,7 +29,7 @@ public struct RankStage: FoldStage {
     let environments = try EnvironmentRows(inputs.collection(.features), context)
     let references = try References(environments, inputs.whole(.clustering), options, context)
     let model = try EnsembleModel(inputs.whole(.potential), context)
-    let pool = try CandidatePool(model: model, references: references, options: options, context: context)
+    let pool = CandidatePool(model: model, references: references, options: options, context: context)
     let graded = try pool.graded(inputs.collection(.candidates))
     let list = try RankedList(graded, references: references, options: options, context: context)
 

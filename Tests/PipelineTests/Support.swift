@@ -177,7 +177,7 @@ final class Project {
     var paths: [String] = []
     while let name = all?.nextObject() as? String {
       var isFolder: ObjCBool = false
-      FileManager.default.fileExists(atPath: folder + "/" + name, isDirectory: &isFolder)
+      _ = FileManager.default.fileExists(atPath: folder + "/" + name, isDirectory: &isFolder)
       if !isFolder.boolValue { paths.append(name) }
     }
     return paths.sorted()
