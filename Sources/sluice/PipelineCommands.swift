@@ -103,7 +103,11 @@ private func runOnce(_ arguments: Arguments) throws -> Int32 {
   let session = try open(pipeline, plan)
   defer { try? session.close() }
   if arguments.has("accept-new-inbox") { session.folders.acceptNewFolders() }
-  let result = try pass(session, console, stop, waits: !arguments.has("no-wait"))
+  let result: PassResult
+  do { result = try pass(session, console, stop, waits: !arguments.has("no-wait")) } catch  where stop.isSet {
+    complain("stopped; the same command goes on from here.")
+    return stop.exitStatus
+  }
   if arguments.has("json") {
     FileHandle.standardOutput.write(Data(try CanonicalJSON.encode(result.outcome.record, pretty: true)))
   } else {
@@ -128,23 +132,26 @@ private func pass(_ session: Session, _ console: RunConsole, _ stop: StopSignal,
 
 /// Set by SIGINT and SIGTERM; a second one ends the program at once.
 final class StopSignal: Sendable {
-  private let flag = Atomic<Bool>(false)
+  /// 0 while none came.
+  private let received = Atomic<Int32>(0)
 
-  /// `onStop` is called once, on another thread. The handlers live as long as the program.
-  init(onStop: @escaping @Sendable () -> Void = {}) {
+  /// The handlers live as long as the program.
+  init() {
     for number in [SIGINT, SIGTERM] {
       signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
       source.setEventHandler { [self] in
-        if flag.exchange(true, ordering: .relaxed) { _exit(128 + number) }
-        onStop()
+        if received.exchange(number, ordering: .relaxed) != 0 { _exit(128 + number) }
         _ = source  // keeps the handler alive
       }
       source.resume()
     }
   }
 
-  var isSet: Bool { flag.load(ordering: .relaxed) }
+  var isSet: Bool { received.load(ordering: .relaxed) != 0 }
+
+  /// What a program that was stopped exits with.
+  var exitStatus: Int32 { 128 + received.load(ordering: .relaxed) }
 
   @Sendable func check() throws { if isSet { throw CancellationError() } }
 }

@@ -47,7 +47,7 @@ struct ReadingOptions {
     let stop = StopSignal()
     do { return try body(stop) } catch is CancellationError {
       complain("stopped; " + (output == "-" ? "the output is not complete" : "nothing was written"))
-      return 130
+      return stop.exitStatus
     }
   }
 
