@@ -15,31 +15,18 @@ public struct StoredAction: Sendable, Equatable, Codable {
     }
   }
 
-  /// One ingredient of the key, for `explain`.
-  public struct KeyPart: Sendable, Equatable, Codable {
-    public var name: String
-    public var value: String
-
-    public init(name: String, value: String) {
-      self.name = name
-      self.value = value
-    }
-  }
-
   /// Digest of everything that determines the outputs.
   public var key: Digest
   public var stage: String
-  public var parts: [KeyPart]
   public var outputs: [Output]
   /// Whatever the caller keeps with it (diagnostics, counts); JSON by convention.
   public var note: String
 
   public init(
-    key: Digest, stage: String, parts: [KeyPart] = [], outputs: [Output], note: String = ""
+    key: Digest, stage: String, outputs: [Output], note: String = ""
   ) {
     self.key = key
     self.stage = stage
-    self.parts = parts
     self.outputs = outputs
     self.note = note
   }

@@ -117,18 +117,3 @@ public struct SourceArtifact: Sendable {
     self.artifact = artifact
   }
 }
-
-/// What changed since a stage last ran, each list in digest order.
-public struct Delta: Sendable, Equatable, Codable {
-  public var added: [Digest]
-  public var removed: [Digest]
-  public var unchanged: [Digest]
-
-  /// Compares two sets of digests.
-  public init(from old: [Digest], to new: [Digest]) {
-    let (before, after) = (Set(old), Set(new))
-    added = after.subtracting(before).sorted()
-    removed = before.subtracting(after).sorted()
-    unchanged = after.intersection(before).sorted()
-  }
-}

@@ -146,7 +146,7 @@ final class Messages: Sendable {
     let store = Store(files, state: "/state", report: messages.report)
     let output = try store.put([1])
     let record = StoredAction(
-      key: Digest(of: "key"), stage: "featurize", parts: [.init(name: "cutoff", value: "5.0")],
+      key: Digest(of: "key"), stage: "featurize",
       outputs: [.init(name: "rows", digest: output)], note: "{\"atoms\":54}")
     #expect(try store.recall(record.key) == nil)
     try store.remember(record)

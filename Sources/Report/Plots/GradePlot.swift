@@ -33,10 +33,15 @@ package enum GradePlot {
     addThresholds(&plot, distribution.thresholds)
     return """
       <figure><figcaption><b>\(distribution.name)</b></figcaption>\(plot.svg())\
-      <ul class="legend"><li><span class="swatch training"></span>training \
-      (\(count(distribution.training.count)))</li><li><span class="swatch pool"></span>pool \
+      <ul class="legend">\(trainingKey(distribution))<li><span class="swatch pool"></span>pool \
       (\(count(distribution.candidates.count)))</li></ul></figure>
       """
+  }
+
+  /// The key of the training curve, where there is one.
+  private static func trainingKey(_ distribution: GradeDistribution) -> HTML {
+    distribution.training.isEmpty
+      ? "" : "<li><span class=\"swatch training\"></span>training (\(count(distribution.training.count)))</li>"
   }
 
   private static func addOutside(_ plot: inout Plot, _ training: Double, _ candidates: Double) {
