@@ -17,6 +17,7 @@ let bindings: [Target] = [
   .target(name: "CLinux", path: "Sources/Bindings/CLinux"),
   .target(name: "CDigest", path: "Sources/Bindings/CDigest", cSettings: [.unsafeFlags(["-O3"])]),
   .target(name: "CInflate", path: "Sources/Bindings/CInflate", cSettings: [.unsafeFlags(["-O3"])]),
+  .target(name: "CHouseholder", path: "Sources/Bindings/CHouseholder", cSettings: [.unsafeFlags(["-O3"])]),
   .target(name: "CKernels", path: "Sources/Bindings/CKernels", cSettings: [.unsafeFlags(["-O3"])]),
 ]
 
@@ -24,7 +25,7 @@ let modules: [Target] = [
   .target(name: "Platform", dependencies: ["CLinux", "CDigest"]),
   .target(name: "Configurations", dependencies: ["Platform"]),
   .target(name: "VASP", dependencies: ["Configurations", "Platform", "CLibXML2", "CLibArchive", "CInflate"]),
-  .target(name: "LinearAlgebra", dependencies: ["COpenBLAS"]),
+  .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CHouseholder"]),
   .target(name: "ACE", dependencies: ["Configurations", "LinearAlgebra", "CKernels"]),
   .target(name: "Regression", dependencies: ["LinearAlgebra", "Platform"]),
   .target(name: "Novelty", dependencies: ["LinearAlgebra", "Platform"]),

@@ -1,5 +1,3 @@
-import COpenBLAS
-
 /// What a set of rows is reduced to: the triangle R of `[A | y] = Q R`, which is all that least
 /// squares ever needs of them. Factors merge exactly (to rounding), in any order; a fixed order gives
 /// the same bits.
@@ -44,7 +42,7 @@ public struct TriangularFactor: Sendable, Equatable {
     precondition(rows.columns == columns, "rows of the factor's width")
     if isTriangular {
       self = TriangularFactor(
-        matrix: TriangularFactor.reduce(triangle: matrix, rows, isTriangle: false),
+        matrix: TriangleFolding.fold(rows, into: matrix, isTriangle: false),
         rowCount: rowCount + rows.rows)
     } else {
       let all = matrix.stacked(on: rows)
@@ -62,9 +60,9 @@ public struct TriangularFactor: Sendable, Equatable {
     if b.rowCount == 0 { return a }
     let merged: Matrix
     switch (a.isTriangular, b.isTriangular) {
-    case (true, true): merged = reduce(triangle: a.matrix, b.matrix, isTriangle: true)
-    case (true, false): merged = reduce(triangle: a.matrix, b.matrix, isTriangle: false)
-    case (false, true): merged = reduce(triangle: b.matrix, a.matrix, isTriangle: false)
+    case (true, true): merged = TriangleFolding.fold(b.matrix, into: a.matrix, isTriangle: true)
+    case (true, false): merged = TriangleFolding.fold(b.matrix, into: a.matrix, isTriangle: false)
+    case (false, true): merged = TriangleFolding.fold(a.matrix, into: b.matrix, isTriangle: false)
     case (false, false):
       let all = a.matrix.stacked(on: b.matrix)
       merged = all.rows < a.columns ? all : all.upperTriangularFactor()
@@ -93,29 +91,6 @@ public struct TriangularFactor: Sendable, Equatable {
   /// squared residuals.
   public func squaredNorm(along v: [Double]) -> Double {
     matrix.times(v).reduce(0) { $0 + $1 * $1 }
-  }
-
-  /// Folds rows into a triangle. Row-major R is the lower triangle Rᵀ of LAPACK, and stacking rows is
-  /// setting columns side by side: an LQ factorisation of [Rᵀ | rowsᵀ].
-  private static func reduce(triangle: Matrix, _ rows: Matrix, isTriangle: Bool) -> Matrix {
-    guard rows.rows > 0 else { return triangle }
-    useSingleThreadedBLAS()
-    let n = triangle.columns
-    var (m, k) = (Int32(n), Int32(rows.rows))
-    var l = isTriangle ? k : 0
-    var blockSize = Int32(min(n, isTriangle ? 16 : 32))
-    var a = triangle.storage
-    var b = rows.storage
-    var t = [Double](repeating: 0, count: n * Int(blockSize))
-    var work = [Double](repeating: 0, count: max(n, rows.rows) * Int(blockSize))
-    var info: Int32 = 0
-    var (lda, ldb, ldt) = (m, m, blockSize)
-    dtplqt_(&m, &k, &l, &blockSize, &a, &lda, &b, &ldb, &t, &ldt, &work, &info)
-    precondition(info == 0, "dtplqt was called with wrong arguments")
-    for i in 0..<n where a[i * n + i] < 0 {
-      for j in i..<n { a[i * n + j].negate() }
-    }
-    return Matrix(rows: n, columns: n, storage: a)
   }
 }
 

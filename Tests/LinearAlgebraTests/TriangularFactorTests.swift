@@ -4,6 +4,10 @@ import Synchronization
 import TestSupport
 import Testing
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 @Suite struct TriangularFactorTests {
   /// Splits rows at the given places into factors.
   private func factors(_ rows: Matrix, at cuts: [Int]) -> [TriangularFactor] {
@@ -54,6 +58,43 @@ import Testing
         #expect(merged.matrix[i, i] >= 0)
         for j in 0..<i { #expect(merged.matrix[i, j] == 0) }
       }
+    }
+  }
+
+  /// Widths around the panels' and blocks' sizes, fewer and more rows than columns.
+  @Test(arguments: [1, 7, 8, 9, 15, 17, 31, 32, 33, 65, 100])
+  func foldingAgreesWithOneReduction(_ columns: Int) {
+    let a = randomMatrix(columns + 2, columns, seed: UInt64(columns))
+    let triangle = TriangularFactor(rows: a)
+    for count in [1, 2, 5, columns, 2 * columns + 3] {
+      let b = randomMatrix(count, columns, seed: UInt64(1000 * columns + count))
+      var folded = triangle
+      folded.append(b)
+      let whole = loopTriangle(a.stacked(on: b))
+      #expect(largestDifference(folded.matrix, whole) < 1e-13, "\(columns) + \(count)")
+    }
+    let c = randomMatrix(columns + 1, columns, seed: UInt64(7 * columns))
+    let merged = TriangularFactor.merge(triangle, TriangularFactor(rows: c))
+    #expect(largestDifference(merged.matrix, loopTriangle(a.stacked(on: c))) < 1e-13, "\(columns)")
+  }
+
+  /// Columns from 1e-120 to 1e120, one of zeros: every column to the accuracy of its own size.
+  @Test func foldingIsAccurateForEveryColumn() {
+    func graded(_ rows: Int, seed: UInt64) -> Matrix {
+      var rows = randomMatrix(rows, 40, seed: seed)
+      for i in 0..<rows.rows {
+        for j in 0..<40 { rows[i, j] *= j == 11 ? 0 : pow(10, Double((j * 37) % 41 - 20) * 6) }
+      }
+      return rows
+    }
+    let (a, b) = (graded(60, seed: 1), graded(50, seed: 2))
+    var factor = TriangularFactor(rows: a)
+    factor.append(b)
+    let all = a.stacked(on: b)
+    for j in 0..<40 {
+      let norm = (0..<all.rows).reduce(0) { $0 + all[$1, j] * all[$1, j] }.squareRoot()
+      let own = (0...j).reduce(0) { $0 + factor.matrix[$1, j] * factor.matrix[$1, j] }.squareRoot()
+      #expect(abs(own - norm) <= 1e-14 * norm, "column \(j)")
     }
   }
 

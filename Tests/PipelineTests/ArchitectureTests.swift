@@ -57,7 +57,7 @@ import Testing
     "Platform": ["CLinux", "CDigest"],
     "Configurations": ["Platform"],
     "VASP": ["Configurations", "Platform", "CLibXML2", "CLibArchive", "CInflate"],
-    "LinearAlgebra": ["COpenBLAS"],
+    "LinearAlgebra": ["COpenBLAS", "CHouseholder"],
     "ACE": ["Configurations", "LinearAlgebra", "CKernels"],
     "Regression": ["LinearAlgebra", "Platform"],
     "Novelty": ["LinearAlgebra", "Platform"],

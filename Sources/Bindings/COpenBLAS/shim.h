@@ -6,10 +6,6 @@ void dgeqrf_(const int *m, const int *n, double *a, const int *lda, double *tau,
              const int *lwork, int *info);
 void dgelqf_(const int *m, const int *n, double *a, const int *lda, double *tau, double *work,
              const int *lwork, int *info);
-void dtpqrt_(const int *m, const int *n, const int *l, const int *nb, double *a, const int *lda,
-             double *b, const int *ldb, double *t, const int *ldt, double *work, int *info);
-void dtplqt_(const int *m, const int *n, const int *l, const int *mb, double *a, const int *lda,
-             double *b, const int *ldb, double *t, const int *ldt, double *work, int *info);
 void dgeqp3_(const int *m, const int *n, double *a, const int *lda, int *jpvt, double *tau,
              double *work, const int *lwork, int *info);
 void dgetrf_(const int *m, const int *n, double *a, const int *lda, int *ipiv, int *info);
