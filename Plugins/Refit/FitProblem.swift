@@ -29,7 +29,9 @@ struct FitProblem: Sendable {
   let blocks: [BlockName]
   let heldOut: Set<BlockName>
   private let artifacts: [Digest: Artifact]
-  private let tree: FactorTree
+  private var tree: FactorTree
+  /// nil where nothing repels.
+  let shortRange: ShortRangePrior?
   private let smoothness: Prior
   private let context: StageContext
 
@@ -78,6 +80,18 @@ struct FitProblem: Sendable {
     heldOut = Self.heldOut(frames, options)
     smoothness = .smoothness(
       Prior.smoothness(factors: basis.columnFunctions.map { zip($0.ns, $0.ls).map { (n: $0, l: $1) } }))
+    shortRange = try ShortRangePrior(
+      evaluator, basis: Digest(of: basisJSON), indices.map(\.index), weight: options.shortRangeWeight, context)
+    tree.prior = try shortRange?.factor(
+      layout, beside: tree.factor(selection(.all), cache: cache, threads: context.threads, load: load), references,
+      weight: options.shortRangeWeight)
+  }
+
+  /// The potential of a fit, with repulsion where it goes beyond the data.
+  func potential(_ fit: Fit, metadata: [String: String] = [:]) throws -> (potential: Potential, notes: [Diagnostic]) {
+    let plain = try Potential(
+      basis: evaluator.basis, columns: fit.coefficients, referenceEnergies: fit.referenceEnergies, metadata: metadata)
+    return try shortRange?.checked(plain) ?? (plain, [])
   }
 
   /// A fit to all blocks with the prior that the options name, or that has the greater evidence.
