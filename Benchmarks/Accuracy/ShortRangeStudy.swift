@@ -47,7 +47,8 @@ struct ShortRangeStudy {
     let potential = try Potential(
       basis: plain.basis, coefficients: plain.coefficients, embeddings: own.embeddings,
       referenceEnergies: plain.referenceEnergies)
-    print("    shortest \(shortest.sorted { $0.key < $1.key }.map { "\($0.key) \(decimals($0.value, 2))" }) core \(own)")
+    print(
+      "    shortest \(shortest.sorted { $0.key < $1.key }.map { "\($0.key) \(decimals($0.value, 2))" }) core \(own)")
     for (path, distance) in try evaluator.collapses(of: potential, shortestDistances: shortest) {
       print("    COLLAPSE \(path) at \(decimals(distance, 3))")
     }
@@ -60,7 +61,9 @@ struct ShortRangeStudy {
         let p = points.min { abs($0.distance - share * path.contact) < abs($1.distance - share * path.contact) }!
         return "\(decimals(p.distance, 2)):\(decimals(p.energy, 2))"
       }
-      print("    \(path.name) E \(nodes.joined(separator: " ")) | not repulsive at \(falling.count): \(parts.prefix(12).joined(separator: " "))\(falling.count > 12 ? " ... \(parts.last!)" : "")")
+      print(
+        "    \(path.name) E \(nodes.joined(separator: " ")) | not repulsive at \(falling.count): \(parts.prefix(12).joined(separator: " "))\(falling.count > 12 ? " ... \(parts.last!)" : "")"
+      )
     }
   }
 }

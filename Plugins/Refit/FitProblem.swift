@@ -82,10 +82,20 @@ struct FitProblem: Sendable {
       Prior.smoothness(factors: basis.columnFunctions.map { zip($0.ns, $0.ls).map { (n: $0, l: $1) } }))
     shortRange = try ShortRangePrior(
       evaluator, basis: Digest(of: basisJSON), indices.map(\.index), weight: options.shortRangeWeight, context)
-    tree.prior = try shortRange?.factor(
-      layout, beside: tree.factor(selection(.all), cache: cache, threads: context.threads, load: load), references,
-      weight: options.shortRangeWeight)
+    if let shortRange {
+      let data = try tree.factor(selection(.all), cache: cache, threads: context.threads, load: load)
+      for multiplier in Self.shortRangeMultipliers {
+        tree.prior = try shortRange.factor(
+          layout, beside: data, references, weight: multiplier * options.shortRangeWeight)
+        if tree.prior == nil { break }
+        let trial = try fit(.all, prior: options.prior == "ridge" ? "ridge" : "smoothness")
+        if try potential(trial).notes.isEmpty { break }
+      }
+    }
   }
+
+  /// Little weight where that is enough; more where atoms would still collapse.
+  private static let shortRangeMultipliers = [1.0, 5, 25, 125]
 
   /// The potential of a fit, with repulsion where it goes beyond the data.
   func potential(_ fit: Fit, metadata: [String: String] = [:]) throws -> (potential: Potential, notes: [Diagnostic]) {

@@ -38,7 +38,7 @@ public struct AnchorRow: Sendable, Equatable {
     rows.filter { row in
       let known = row.coreEnergies.map { (own: $0.value, data: coreEnergies[$0.key] ?? 0) }
       return (row.distance < shortestDistances[row.pair] ?? .infinity || known.contains { $0.own > $0.data })
-        && known.contains { $0.own < 2 * $0.data + 2 * Handover.leastWidth }
+        && known.contains { $0.own < $0.data + Handover.largestWidth(onset: $0.data) }
     }
   }
 }
@@ -55,8 +55,8 @@ extension Evaluator {
     return distances
   }
 
-  /// Rows of a compression path at all distances where the core repulsion is at least 0.01 eV per atom:
-  /// they depend on the basis alone. Empty without core repulsion.
+  /// Rows of a compression path at all distances where the core repulsion of an atom lies between 0.01 and
+  /// 300 eV: they depend on the basis alone. Empty without core repulsion.
   public func anchorRows(_ path: CompressionPath) throws(ACEError) -> [AnchorRow] {
     var rows: [AnchorRow] = []
     let workspace = Workspace()
@@ -65,6 +65,7 @@ extension Evaluator {
       guard let core = try repulsion(of: configuration) else { return [] }
       let force = -core.strainDerivative.trace
       guard core.energy > 0.01 * Double(configuration.count), force > 0 else { continue }
+      if core.energies.min()! > 300 { break }
       let virial = try designRows(of: configuration, workspace: workspace).virial
       var energies: [String: Double] = [:]
       for (element, energy) in zip(configuration.species, core.energies) {
@@ -91,11 +92,24 @@ extension Evaluator {
       let first = min(shortestDistances[pair] ?? .infinity, 0.8 * path.contact)
       let last = 0.2 * path.contact
       guard first > last else { continue }
-      let distances = (0...40).map { first * pow(last / first, Double($0) / 40) }
+      var distances: [Double] = []
+      for k in 0...40 {
+        let distance = first * pow(last / first, Double(k) / 40)
+        distances.append(distance)
+        // Where ACE is switched off there is only repulsion, and it grows.
+        if try isSwitchedOff(potential, path.configuration(nearest: distance)) { break }
+      }
       let points = try scan(potential, path, distances: distances)
       if let worst = points.first(where: { !($0.slope < 0) }) { found.append((path.name, worst.distance)) }
     }
     return found
+  }
+
+  private func isSwitchedOff(_ potential: Potential, _ configuration: Configuration) throws(ACEError) -> Bool {
+    guard let core = try repulsion(of: configuration) else { return false }
+    return zip(configuration.species, core.energies).allSatisfy {
+      $1 >= potential.embeddings[basis.index(of: $0)!].coreCutoff
+    }
   }
 
   /// Energies and slopes along a path at these distances of nearest neighbours (Å).
