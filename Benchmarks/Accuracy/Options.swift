@@ -59,6 +59,10 @@ struct Options {
   var every = 1
   /// Largest number of training frames whose errors are measured; they do not touch the fit.
   var trainingErrors = Int.max
+  /// Core repulsion of all pairs.
+  var repels = false
+  /// Weight of the short-range anchors; nil for none, and then nothing is scanned.
+  var anchors: Double?
 
   static let usage = """
     usage: accuracy-benchmark [table SHARED | fit OPTIONS]
@@ -67,6 +71,7 @@ struct Options {
       fit        --train FILES --test FILES (extended XYZ, perhaps compressed; commas between)
                  --train-numbers FILE --source NAME   split one list of files by the numbers in `sid`
                  --functions N --order N --cutoff Å --radial SBessel|ChebExpCos:LAMBDA|ChebPow:LAMBDA
+                 --repulsion none|auto  --anchors WEIGHT (then the short range is scanned)
                  --nradmax N,… --lmax L,… (by rank)   --threads N --training-errors FRAMES --every N
                  --weights E/F/S,…  --prior ridge|smoothness[-unit][:p:wl:wn],…
                  --regularisation evidence|gcv|NUMBER,…   (all combinations of the three)
@@ -98,6 +103,8 @@ struct Options {
     case "--threads": threads = try integer(value)
     case "--every": every = max(1, try integer(value))
     case "--training-errors": trainingErrors = try integer(value)
+    case "--repulsion": repels = value == "auto"
+    case "--anchors": anchors = try number(value)
     case "--radial": radial = try Self.radial(value)
     case "--nradmax": limits = .init(radial: try list.map(integer), angular: limits?.angular ?? [])
     case "--lmax": limits = .init(radial: limits?.radial ?? [], angular: try list.map(integer))

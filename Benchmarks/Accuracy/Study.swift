@@ -23,7 +23,8 @@ struct Study {
     }
     let specification = BasisSpecification(
       elements: data.elements, cutoff: options.cutoff, radial: options.radial, order: options.order,
-      limits: limits.map { [$0] }, functionsPerElement: options.functions)
+      limits: limits.map { [$0] }, functionsPerElement: options.functions,
+      repulsion: options.repels ? PairRepulsion.automatic(data.elements) : [:])
     evaluator = Evaluator(try Basis(specification))
     layout = ColumnLayout(basis: evaluator.basis.columnCount, elements: evaluator.basis.elements.count)
   }
@@ -49,11 +50,24 @@ struct Study {
             prior: prior.prior(evaluator.basis), regularisation: regularisation.value)
           let end = clock.uptime
           let table = try errors(fit)
+          if options.anchors != nil { try ShortRangeStudy(self).report(fit, anchored: false) }
           let setting = "\(brief(weights)) \(prior.name) \(regularisation.name)"
           print(
             "  \(setting): \(figures(table, .heldOut)) | \(figures(table, .train)) | "
               + "\(scientific(fit.lambda)), \(decimals(fit.effectiveDegreesOfFreedom, 1)), "
               + "\(decimals(fit.logEvidence, 0)), \(seconds(end - begin))")
+          if let weight = options.anchors, weight > 0 {
+            let study = try ShortRangeStudy(self)
+            let anchored = try Fit(
+              .merge(factor, study.factor(layout, weight, beside: factor)), layout: layout,
+              references: .leastSquares(elements: layout.elements), prior: prior.prior(evaluator.basis),
+              regularisation: regularisation.value)
+            let table = try errors(anchored)
+            print(
+              "    anchored: \(figures(table, .heldOut)) | \(figures(table, .train)) | \(scientific(anchored.lambda)), "
+                + "\(decimals(anchored.effectiveDegreesOfFreedom, 1)), \(decimals(anchored.logEvidence, 0))")
+            try study.report(anchored, anchored: true)
+          }
           for note in fit.notes { print("    \(note)") }
         }
       }
@@ -99,21 +113,24 @@ struct Study {
     _ configuration: Configuration, to factors: inout SourceFactorsBuilder, _ workspace: Workspace
   ) throws {
     let rows = try evaluator.features(of: configuration, workspace: workspace).rows
+    let core = try evaluator.repulsion(of: configuration)
     let atoms = configuration.count
     var composition = [Int](repeating: 0, count: layout.elements)
     for element in configuration.species { composition[evaluator.basis.index(of: element)!] += 1 }
     func key(_ kind: RowKind) -> RowKey { RowKey(block: 0, group: "", kind: kind) }
     if let energy = configuration.labels.energy {
       try factors.append(
-        layout.energyRow(basisSums: rows.energy, composition: composition, energy: energy), key: key(.energy),
-        atoms: atoms)
+        layout.energyRow(basisSums: rows.energy, composition: composition, energy: energy - (core?.energy ?? 0)),
+        key: key(.energy), atoms: atoms)
     }
-    if let forces = configuration.labels.forces {
+    if var forces = configuration.labels.forces {
+      if let core { forces = zip(forces, core.forces).map { $0 - $1 } }
       try factors.append(
         layout.forceRows(basis: rows.forces, forces: forces.flatMap { [$0.x, $0.y, $0.z] }), key: key(.force),
         atoms: atoms)
     }
-    if let stress = configuration.labels.stress, let cell = configuration.cell {
+    if var stress = configuration.labels.stress, let cell = configuration.cell {
+      if let core { stress = stress + (-1 / cell.volume) * core.strainDerivative }
       try factors.append(
         layout.stressRows(basis: rows.virial, stress: voigt(stress), volume: cell.volume, atoms: atoms),
         key: key(.stress), atoms: atoms)

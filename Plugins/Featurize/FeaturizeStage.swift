@@ -12,7 +12,7 @@ import Synchronization
 /// Evaluates the linear ACE basis on each source, once.
 public struct FeaturizeStage: SourceStage {
   public static let description = StageDescription(
-    name: "featurize", version: 1,
+    name: "featurize", version: 2,
     summary: "Evaluates the linear ACE basis: environments for novelty, reduced rows for the fit.",
     takes: [StageInput(.configurations), StageInput(.selection)], gives: [.perSource(.features)])
 
@@ -66,6 +66,7 @@ private struct SourceFeatures {
   private var environments: [[Double]]
   private var sites: [[Int32]]
   private var shortest: [String: Double] = [:]
+  private var coreEnergies: [String: Double] = [:]
   private let workspace = Workspace()
 
   init(evaluator: Evaluator) {
@@ -93,18 +94,26 @@ private struct SourceFeatures {
     }
     var composition = [Int](repeating: 0, count: basis.elements.count)
     for element in configuration.species { composition[basis.index(of: element)!] += 1 }
+    // The fit learns what is left when the repulsion has been taken away.
+    let core = try evaluator.repulsion(of: configuration)
+    for (element, energy) in zip(configuration.species, core?.energies ?? []) {
+      coreEnergies[element.symbol] = max(coreEnergies[element.symbol] ?? 0, energy)
+    }
     func key(_ kind: RowKind) -> RowKey { RowKey(block: block, group: group, kind: kind) }
     if let energy = configuration.labels.energy {
       try factors.append(
-        layout.energyRow(basisSums: rows.energy, composition: composition, energy: energy), key: key(.energy),
-        atoms: configuration.count)
+        layout.energyRow(
+          basisSums: rows.energy, composition: composition, energy: energy - (core?.energy ?? 0)),
+        key: key(.energy), atoms: configuration.count)
     }
-    if let forces = configuration.labels.forces {
+    if var forces = configuration.labels.forces {
+      if let core { forces = zip(forces, core.forces).map { $0 - $1 } }
       try factors.append(
         layout.forceRows(basis: rows.forces, forces: forces.flatMap { [$0.x, $0.y, $0.z] }), key: key(.force),
         atoms: configuration.count)
     }
-    if let stress = configuration.labels.stress, let cell = configuration.cell {
+    if var stress = configuration.labels.stress, let cell = configuration.cell {
+      if let core { stress = stress + (-1 / cell.volume) * core.strainDerivative }
       let voigt = [
         stress.x.x, stress.y.y, stress.z.z, (stress.y.z + stress.z.y) / 2, (stress.x.z + stress.z.x) / 2,
         (stress.x.y + stress.y.x) / 2,
@@ -133,7 +142,8 @@ private struct SourceFeatures {
       "index.json",
       try CanonicalJSON.encode(
         FeatureIndex(
-          frames: frames, environments: held, basis: Digest(of: basis), shortestDistances: shortest)))
+          frames: frames, environments: held, basis: Digest(of: basis), shortestDistances: shortest,
+          coreEnergies: coreEnergies)))
     draft.add("basis.json", basis)
     draft.add("factors.npz", NumPyArchive.encode(factors.finish().encoded()))
     return draft

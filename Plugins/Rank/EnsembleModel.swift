@@ -40,7 +40,9 @@ struct EnsembleModel: Sendable {
   /// (arXiv:2508.03405: the maximum, not the standard deviation); zeros without an ensemble.
   func forceDeviations(_ configuration: Configuration, _ workspace: Workspace) throws -> [Double] {
     guard let members, members.rows > 1 else { return Array(repeating: 0, count: configuration.count) }
-    let forces = try evaluator.evaluateEnsemble(members, configuration, workspace: workspace).forces
+    let forces = try evaluator.evaluateEnsemble(
+      members, configuration, embeddings: potential.embeddings, workspace: workspace
+    ).forces
     return (0..<configuration.count).map { atom in
       let own = forces.map { $0[atom] }
       let mean = own.reduce(Vector3.zero, +) / Double(own.count)

@@ -28,8 +28,7 @@ struct ErrorMeasurement: Sendable {
   }
 
   func measure(_ configurations: [SourceArtifact], _ context: StageContext) throws -> Result {
-    let potential = try Potential(
-      basis: problem.evaluator.basis, columns: model.coefficients, referenceEnergies: model.referenceEnergies)
+    let potential = try problem.potential(model).potential
     let byDigest = Dictionary(uniqueKeysWithValues: configurations.map { ($0.source.digest, $0.artifact) })
     let training = problem.indices.reduce(0) { sum, entry in
       sum + entry.index.frames.count { !isHeldOut(entry.source, $0) }

@@ -12,6 +12,7 @@ struct FitOptions: Sendable {
   let ensembleMethod: String
   let ensembleMembers: Int
   let errorFrames: Int
+  let shortRangeWeight: Double
 
   init(_ parameters: inout ParameterDecoder) throws(ParameterError) {
     weights = try parameters.object(
@@ -57,6 +58,10 @@ struct FitOptions: Sendable {
     errorFrames = try parameters.integer(
       "errorFrames", default: 5000, in: 1...Int.max,
       "Most training frames in the error table; chosen by their content, where there are more.")
+    shortRangeWeight = try parameters.number(
+      "shortRangeWeight", default: 1, in: .notNegative,
+      "How strongly ACE is kept from bending the core repulsion where atoms come closer than all data; 0 for not at "
+        + "all. Without core repulsion it does nothing.")
   }
 
   var regularisationWords: String {

@@ -29,7 +29,9 @@ struct FitProblem: Sendable {
   let blocks: [BlockName]
   let heldOut: Set<BlockName>
   private let artifacts: [Digest: Artifact]
-  private let tree: FactorTree
+  private var tree: FactorTree
+  /// nil where nothing repels.
+  let shortRange: ShortRangePrior?
   private let smoothness: Prior
   private let context: StageContext
 
@@ -78,6 +80,28 @@ struct FitProblem: Sendable {
     heldOut = Self.heldOut(frames, options)
     smoothness = .smoothness(
       Prior.smoothness(factors: basis.columnFunctions.map { zip($0.ns, $0.ls).map { (n: $0, l: $1) } }))
+    shortRange = try ShortRangePrior(
+      evaluator, basis: Digest(of: basisJSON), indices.map(\.index), weight: options.shortRangeWeight, context)
+    if let shortRange {
+      let data = try tree.factor(selection(.all), cache: cache, threads: context.threads, load: load)
+      for multiplier in Self.shortRangeMultipliers {
+        tree.prior = try shortRange.factor(
+          layout, beside: data, references, weight: multiplier * options.shortRangeWeight)
+        if tree.prior == nil { break }
+        let trial = try fit(.all, prior: options.prior == "ridge" ? "ridge" : "smoothness")
+        if try potential(trial).notes.isEmpty { break }
+      }
+    }
+  }
+
+  /// Little weight where that is enough; more where atoms would still collapse.
+  private static let shortRangeMultipliers = [1.0, 5, 25, 125]
+
+  /// The potential of a fit, with repulsion where it goes beyond the data.
+  func potential(_ fit: Fit, metadata: [String: String] = [:]) throws -> (potential: Potential, notes: [Diagnostic]) {
+    let plain = try Potential(
+      basis: evaluator.basis, columns: fit.coefficients, referenceEnergies: fit.referenceEnergies, metadata: metadata)
+    return try shortRange?.checked(plain) ?? (plain, [])
   }
 
   /// A fit to all blocks with the prior that the options name, or that has the greater evidence.

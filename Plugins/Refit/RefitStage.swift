@@ -10,7 +10,7 @@ import StageKit
 /// Solves the weighted least-squares problem of all sources from their merged factors.
 public struct RefitStage: FoldStage {
   public static let description = StageDescription(
-    name: "refit", version: 1,
+    name: "refit", version: 2,
     summary: "Fits the potential and its ensemble by merging factors; measures train and held-out errors.",
     takes: [StageInput(.features), StageInput(.configurations)], gives: [.whole(.potential)])
 
@@ -29,9 +29,8 @@ public struct RefitStage: FoldStage {
     let ensemble = try problem.ensemble(of: model)
     let errors = try ErrorMeasurement(problem: problem, model: test, options: options)
       .measure(inputs.collection(.configurations), context)
-    let potential = try Potential(
-      basis: problem.evaluator.basis, columns: model.coefficients, referenceEnergies: model.referenceEnergies,
-      metadata: ["made_by": "sluice", "project": context.project])
+    let (potential, shortRange) = try problem.potential(
+      model, metadata: ["made_by": "sluice", "project": context.project])
 
     var draft = ArtifactDraft(.potential)
     draft.add("potential.yaml", potential.yaml)
@@ -44,16 +43,18 @@ public struct RefitStage: FoldStage {
         ]))
     }
     draft.add("basis.json", problem.basisJSON)
-    draft.add("fit.json", try CanonicalJSON.encode(summary(problem, model, prior, ensemble, errors)))
+    draft.add("fit.json", try CanonicalJSON.encode(summary(problem, model, prior, ensemble, errors, shortRange)))
     var result = FoldResult(wholes: [draft])
     for note in model.notes + (ensemble?.notes ?? []) {
       result.diagnostics.append(Diagnostic(.note, code: "fit", cause: note))
     }
+    result.diagnostics += shortRange
     return result
   }
 
   private func summary(
-    _ problem: FitProblem, _ model: Fit, _ prior: String, _ ensemble: Ensemble?, _ errors: ErrorMeasurement.Result
+    _ problem: FitProblem, _ model: Fit, _ prior: String, _ ensemble: Ensemble?, _ errors: ErrorMeasurement.Result,
+    _ shortRange: [Diagnostic]
   ) -> FitSummary {
     let basis = problem.evaluator.basis
     let specification = problem.specification
@@ -81,7 +82,7 @@ public struct RefitStage: FoldStage {
       "energy": options.weights.energy, "forces": options.weights.forces, "stress": options.weights.stress,
     ]
     summary.errors = errors.lines
-    summary.notes = model.notes + (ensemble?.notes ?? []) + errors.notes
+    summary.notes = model.notes + (ensemble?.notes ?? []) + errors.notes + shortRange.map(\.cause)
     summary.parity = errors.parity
     return summary
   }

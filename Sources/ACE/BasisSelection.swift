@@ -36,9 +36,16 @@ extension Basis {
         }
       }
     }
-    return Bond(
+    var bond = Bond(
       radial: specification.radial, cutoff: specification.cutoff, functionCount: max(count, radial),
       radialLimit: radial, angularLimit: angular)
+    let pair = PairRepulsion.key(specification.elements[i], specification.elements[j])
+    if let own = specification.repulsion[pair], own.prefactor > 0 {
+      (bond.corePrefactor, bond.coreExponent) = (own.prefactor, own.exponent)
+    }
+    // One kind for all bonds: files demand it.
+    if !specification.repulsion.isEmpty { bond.innerCutoffKind = .density }
+    return bond
   }
 }
 

@@ -33,10 +33,12 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
   /// Functions per element, chosen by rank + sum n + sum l and shared equally among blocks of
   /// elements; nil for all that the limits allow.
   public var functionsPerElement: Int?
+  /// Core repulsion by pair ("Al-Ti", see `PairRepulsion.key`); none for pairs that are absent.
+  public var repulsion: [String: PairRepulsion]
 
   public init(
     elements: [Element], cutoff: Double, radial: RadialKind = .sBessel, order: Int = 4,
-    limits: [Limits]? = nil, functionsPerElement: Int? = nil
+    limits: [Limits]? = nil, functionsPerElement: Int? = nil, repulsion: [String: PairRepulsion] = [:]
   ) {
     self.elements = Self.ordered(elements)
     self.cutoff = cutoff
@@ -44,6 +46,7 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     self.order = order
     self.limits = limits ?? [Limits.standard.truncated(to: order)]
     self.functionsPerElement = functionsPerElement
+    self.repulsion = repulsion
   }
 
   /// Each once, by symbol.
@@ -80,6 +83,13 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     if let count = functionsPerElement, !(1...20_000).contains(count) {
       try refuse("the number of functions per element must lie in 1...20000, not \(count)")
     }
+    for (pair, own) in repulsion.sorted(by: { $0.key < $1.key }) {
+      let known = elements.contains { a in elements.contains { PairRepulsion.key(a, $0) == pair } }
+      if !known { try refuse("repulsion is given for '\(pair)', which is no pair of the elements") }
+      if !(own.prefactor >= 0 && own.prefactor <= 1e6 && own.exponent >= 0 && own.exponent <= 1e3) {
+        try refuse("the repulsion of \(pair) needs a prefactor in 0...1e6 eV Å and an exponent in 0...1000 1/Å²")
+      }
+    }
     if case .chebLinear = radial {
       try refuse("ChebLinear jumps at the cutoff; it can be read but not fitted")
     }
@@ -96,7 +106,7 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case elements, cutoff, radial, order, limits, functionsPerElement
+    case elements, cutoff, radial, order, limits, functionsPerElement, repulsion
   }
 
   public init(from decoder: any Decoder) throws {
@@ -117,6 +127,7 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
       try values.decodeIfPresent([Limits].self, forKey: .limits)
       ?? [Limits.standard.truncated(to: max(order, 1))]
     functionsPerElement = try values.decodeIfPresent(Int.self, forKey: .functionsPerElement)
+    repulsion = try values.decodeIfPresent([String: PairRepulsion].self, forKey: .repulsion) ?? [:]
   }
 
   public func encode(to encoder: any Encoder) throws {
@@ -127,5 +138,6 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     try values.encode(order, forKey: .order)
     try values.encode(limits, forKey: .limits)
     try values.encodeIfPresent(functionsPerElement, forKey: .functionsPerElement)
+    if !repulsion.isEmpty { try values.encode(repulsion, forKey: .repulsion) }
   }
 }

@@ -1,7 +1,7 @@
 import Configurations
 import Glibc
 
-/// Short-range repulsion of foreign potentials. Sums over all of an atom's bonds.
+/// Repulsion of one bond as potential files define it.
 struct CoreRepulsion {
   /// Repulsion of one bond at distance r, eV, and its derivative.
   static func pair(_ bond: Bond, _ a: Element, _ b: Element, _ r: Double) -> (Double, Double) {
@@ -15,16 +15,17 @@ struct CoreRepulsion {
     let f = abs(bond.corePrefactor) * exp(-lambda * r * r) / r
     let df = f * (-2 * lambda * r - 1 / r)
     let k = Double.pi / bond.cutoff
-    var (value, slope) = (f * 0.5 * (1 + cos(k * r)), 0.0)
-    slope = df * 0.5 * (1 + cos(k * r)) - f * 0.5 * k * sin(k * r)
-    if bond.innerCutoffKind == .distance, bond.innerCutoff > 0 {
+    let fade = 0.5 * (1 + cos(k * r))
+    var (value, slope) = (f * fade, df * fade - f * 0.5 * k * sin(k * r))
+    if bond.innerCutoffKind == .distance {
       let (s, ds) = smoothStep(r, edge: bond.innerCutoff, width: bond.innerCutoffWidth)
       (value, slope) = (value * s, slope * s + value * ds)
     }
     return (value, slope)
   }
 
-  private static let coefficients = [
+  /// Weights and decays of the universal screening function.
+  static let coefficients = [
     (0.18175, 3.1998), (0.50986, 0.94229), (0.28022, 0.4029), (0.02817, 0.20162),
   ]
 

@@ -15,23 +15,30 @@ public struct EnsembleEvaluation: Sendable, Equatable {
 }
 
 extension Evaluator {
-  /// Evaluates several linear potentials that share this basis; what depends on the atoms alone is
-  /// done once. `coefficients`: shape [members][columns].
+  /// Evaluates several linear potentials that share this basis and its core repulsion; what depends on
+  /// the atoms alone is done once. `coefficients`: shape [members][columns]. `embeddings`: one per
+  /// element, linear; they say where core repulsion switches ACE off (nil: nowhere).
   public func evaluateEnsemble(
-    _ coefficients: Matrix, _ configuration: Configuration, workspace: Workspace = Workspace()
+    _ coefficients: Matrix, _ configuration: Configuration, embeddings: [Embedding]? = nil,
+    workspace: Workspace = Workspace()
   ) throws(ACEError) -> EnsembleEvaluation {
     guard coefficients.columns == basis.columnCount else {
       throw .mismatch("\(coefficients.columns) coefficients for \(basis.columnCount) columns")
+    }
+    let embeddings = embeddings ?? basis.elements.map { _ in .linear }
+    guard embeddings.count == basis.elements.count, embeddings.allSatisfy(\.isLinear) else {
+      throw .mismatch("an ensemble needs a linear embedding of every element")
     }
     let members = coefficients.rows
     let atoms = try AtomBlocks(configuration, basis: basis)
     var atomEnergies = Matrix(rows: members, columns: configuration.count)
     var totals = Array(repeating: PairTotals(atoms: configuration.count), count: members)
+    var shared = PairTotals(atoms: configuration.count)
     // Kernels read coefficients as [function][member].
     let transposed = coefficients.transposed.storage
     for block in atoms.blocks {
       let program = programs[block.element]
-      if program.functionCount == 0 || members == 0 { continue }
+      if members == 0 { continue }
       let environment = try BlockEnvironment(
         block, of: atoms, program: program, workspace: workspace)
       program.multiply(environment.nodes, gradients: true)
@@ -47,8 +54,19 @@ extension Evaluator {
       sluice_ace_member_adjoints(
         program.terms.pointer, program.termStarts.pointer, Int32(program.functionCount),
         environment.nodes, Int32(program.leafComponents), own, Int32(members), adjoints)
+      for (lane, atom) in block.atoms.enumerated() where environment.hasCore(program) {
+        let core = ShortRange(lane, environment, program, embeddings[block.element], basis, block.element)
+        if core.isPlain {
+          core.add(ace: 0, environment, atoms, atom, &shared)
+        } else {
+          for m in 0..<members { core.add(ace: atomEnergies[m, atom], environment, atoms, atom, &totals[m]) }
+          for k in 0..<program.leafComponents * members { adjoints[8 * k + lane] *= core.weight }
+        }
+        for m in 0..<members { atomEnergies[m, atom] = core.weight * atomEnergies[m, atom] + core.energy }
+      }
       addForces(program, environment, block, workspace, adjoints, &totals)
     }
+    for m in 0..<members { totals[m].add(shared) }
     return EnsembleEvaluation(
       energies: (0..<members).map { atomEnergies.row($0).reduce(0, +) },
       atomEnergies: atomEnergies, forces: totals.map(\.forces),

@@ -36,8 +36,7 @@ extension Evaluator {
         let rho = (0..<embedding.densityCount).map { densities[8 * $0 + lane] }
         var (energy, slope) = embedding.energy(rho)
         if environment.hasCore(program) {
-          let core = ShortRange(
-            atom, lane, environment, program, atoms, embedding, basis, block.element)
+          let core = ShortRange(lane, environment, program, embedding, basis, block.element)
           core.add(ace: energy, environment, atoms, atom, &totals[0])
           energy = core.weight * energy + core.energy
           slope = slope.map { core.weight * $0 }
@@ -125,6 +124,11 @@ struct PairTotals {
     strain.x += Vector3(sums.0, sums.1, sums.2)
     strain.y += Vector3(sums.3, sums.4, sums.5)
     strain.z += Vector3(sums.6, sums.7, sums.8)
+  }
+
+  mutating func add(_ other: PairTotals) {
+    for atom in forces.indices { forces[atom] += other.forces[atom] }
+    strain = strain + other.strain
   }
 
   func evaluation(_ energies: [Double], _ configuration: Configuration) -> Evaluation {

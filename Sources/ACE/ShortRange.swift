@@ -16,8 +16,8 @@ struct ShortRange {
   private let slopes: [(entry: Int, slope: Double)]
 
   init(
-    _ atom: Int, _ lane: Int, _ environment: BlockEnvironment, _ program: ElementProgram,
-    _ atoms: AtomBlocks, _ embedding: Embedding, _ basis: Basis, _ element: Int
+    _ lane: Int, _ environment: BlockEnvironment, _ program: ElementProgram, _ embedding: Embedding,
+    _ basis: Basis, _ element: Int
   ) {
     var repulsion = 0.0
     var slopes: [(entry: Int, slope: Double)] = []
@@ -54,6 +54,9 @@ struct ShortRange {
     self.nearest = nearest
     self.slopes = slopes
   }
+
+  /// Whether it only adds to the ACE energy.
+  var isPlain: Bool { !zbl && weight == 1 && weightSlope == 0 }
 
   /// Adds the forces of the repulsion and of the changing weight.
   func add(

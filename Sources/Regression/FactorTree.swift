@@ -37,6 +37,8 @@ public struct FactorTree: Sendable {
   /// Values of fewer sources than this are computed again instead of being cached: with 8, a cache
   /// takes an eighth of the room and a new source costs some 7 merges more.
   public var smallestCachedNode = 1
+  /// Rows of prior knowledge, weighted, that every selection of any rows takes once; in no key.
+  public var prior: TriangularFactor?
 
   public init(layout: ColumnLayout, sources: [TreeSource]) throws(RegressionError) {
     self.layout = layout
@@ -55,11 +57,12 @@ public struct FactorTree: Sendable {
     load: @Sendable (Digest) throws -> SourceFactors
   ) throws -> TriangularFactor {
     guard let root = node(selection) else { return TriangularFactor(columns: layout.columns) }
-    return try value(of: root, cache, threads, load)
+    let data = try value(of: root, cache, threads, load)
+    return prior.map { TriangularFactor.merge(data, $0) } ?? data
   }
 
   /// The key of the factor that `selection` gives, nil where it selects nothing: equal keys, equal
-  /// factors.
+  /// factors (of the data, before the prior).
   public func key(_ selection: Selection) -> Digest? { node(selection)?.key }
 
   /// All keys that the cache is asked for when `selection` is computed from nothing, ascending: what

@@ -141,6 +141,13 @@ public struct ReducedProblem: Sendable {
     return (matrix, Array(last[..<kept]), last[kept...].reduce(0) { $0 + $1 * $1 })
   }
 
+  /// Root mean square of what even the best coefficients leave of a weighted row, at least a hundredth of
+  /// what they and E0 have to explain: the unit for rows of prior knowledge.
+  public var scatter: Double {
+    let whole = target.reduce(unexplainedSquares) { $0 + $1 * $1 }
+    return (max(unexplainedSquares, 1e-4 * whole) / Double(max(1, rows))).squareRoot()
+  }
+
   /// The one-body energies that go with coefficients `c`, eV/atom, shape [elements].
   public func energies(for coefficients: [Double]) -> [Double] {
     var all = references.fixed.map { $0 ?? 0 }

@@ -43,14 +43,19 @@ public struct FeatureIndex: Sendable, Codable, Equatable {
   public var basis: Digest
   /// How near atoms of each pair of elements ("Al-Ti") come in these frames, Å.
   public var shortestDistances: [String: Double]
+  /// The largest core repulsion that an atom of each element feels in these frames, eV; what rows were
+  /// made of has the repulsion subtracted. Empty without one.
+  public var coreEnergies: [String: Double]
 
   public init(
-    frames: [Frame], environments: [Environments], basis: Digest, shortestDistances: [String: Double]
+    frames: [Frame], environments: [Environments], basis: Digest, shortestDistances: [String: Double],
+    coreEnergies: [String: Double] = [:]
   ) {
     self.frames = frames
     self.environments = environments
     self.basis = basis
     self.shortestDistances = shortestDistances
+    self.coreEnergies = coreEnergies
   }
 
   public static func environmentsPart(_ element: String) -> String { "environments-\(element).npy" }

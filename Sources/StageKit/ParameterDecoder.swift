@@ -322,6 +322,25 @@ public struct ParameterDecoder: Sendable {
     return results
   }
 
+  /// One of several words, or objects by name: the objects are empty where a word was given, and the
+  /// word is the default where objects were.
+  public mutating func choiceOrObjectsByName<Result>(
+    _ name: String, of choices: [String], default fallback: String, _ help: String,
+    _ body: (inout ParameterDecoder) throws(ParameterError) -> Result
+  ) throws(ParameterError) -> (choice: String, objects: [String: Result]) {
+    guard let member = find(name), case .object = member.value.content else {
+      let word = try choice(name, of: choices, default: fallback, help)
+      var described = ParameterDecoder.describing()
+      _ = try body(&described)
+      let words = choices.joined(separator: " | ")
+      descriptions[descriptions.count - 1] = ParameterDescription(
+        name: name, type: "one of \(words), or objects by name", defaultValue: "'\(fallback)'", unit: "", help: help,
+        members: described.descriptions)
+      return (word, [:])
+    }
+    return (fallback, try objectsByName(name, help, body))
+  }
+
   // MARK: Finishing
 
   /// Refuses keys that nothing asked for, with the nearest known one.

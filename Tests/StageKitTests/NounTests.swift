@@ -69,7 +69,7 @@ import Testing
 
   @Test func featureIndicesReadBack() throws {
     let text = """
-      {"basis":"\(Digest(of: "basis"))","environments":[{"element":"W","functions":20,"rows":16}],
+      {"basis":"\(Digest(of: "basis"))","coreEnergies":{"W":0.5},"environments":[{"element":"W","functions":20,"rows":16}],
       "frames":[{"atoms":16,"block":4,"frame":3,"group":"bulk","ionicStep":30}],"shortestDistances":{"W-W":2.5}}
       """
     let index = try CanonicalJSON.decode(FeatureIndex.self, Array(text.utf8))
