@@ -10,7 +10,7 @@ import StageKit
 /// Writes what users take away: lists, structures ready to run, the potential, the report.
 public struct PublishStage: FoldStage {
   public static let description = StageDescription(
-    name: "publish", version: 1,
+    name: "publish", version: 2,
     summary: "Writes the run folder: candidate lists, VASP folders, the potential for LAMMPS, the report.",
     takes: [
       StageInput(.ranking), StageInput(.activeSets), StageInput(.potential), StageInput(.candidates),
@@ -56,10 +56,23 @@ public struct PublishStage: FoldStage {
       }
     }
     if writesLAMMPS { try addPotential(inputs, context, to: &draft) }
-    draft.add("fit.json", try context.bytes(inputs.whole(.potential), "fit.json"))
+    draft.add("fit.json", try fit(inputs, context))
     let report = try ReportBuilder(inputs, context, candidates: candidates, published: published, note: note).content()
     draft.add("report.html", ReportPage(report).html())
     return FoldResult(wholes: [draft])
+  }
+
+  /// The fit's summary, with names where it speaks of sources.
+  private func fit(_ inputs: StageInputs, _ context: StageContext) throws -> [UInt8] {
+    let bytes = try context.bytes(inputs.whole(.potential), "fit.json")
+    var fit = try CanonicalJSON.decode(StageKit.FitSummary.self, bytes)
+    guard !fit.outliers.isEmpty else { return bytes }
+    let names = Dictionary(
+      inputs.collection(.configurations).map { ($0.source.digest, $0.source.name) }, uniquingKeysWith: { a, _ in a })
+    for (index, outlier) in fit.outliers.enumerated() {
+      fit.outliers[index].name = names[outlier.source] ?? outlier.name
+    }
+    return try CanonicalJSON.encode(fit)
   }
 
   private func addPotential(_ inputs: StageInputs, _ context: StageContext, to draft: inout ArtifactDraft) throws {
