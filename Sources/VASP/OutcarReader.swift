@@ -47,6 +47,8 @@ public final class OutcarReader {
   private var moments: [[Double]] = [[], [], []]
   private var ionic: Int?
   private var electronic = 0
+  /// Of the last electronic iteration.
+  private var totalMoment: [Double]?
   private var notReached = false
   private var energyBlockOpen = false
 
@@ -61,17 +63,31 @@ public final class OutcarReader {
 
   package var run: RunDescription { header.description() }
 
+  /// Of each run in the file, as far as it has been read.
+  package var runs: [RunDescription] { earlierRuns + [header.description()] }
+
+  private var earlierRuns: [RunDescription] = []
+
   /// The next ionic step that is fit to be a configuration, nil at the end. Steps that are not are
   /// named in `diagnostics`.
   public func next() throws(Diagnostic) -> Configuration? {
     while let step = try nextStep() {
       do {
-        return try step.configuration(source: name)
+        return try step.configuration(source: name, carrying: carried(part: step.part))
       } catch {
         diagnostics.append(error)
       }
     }
     return nil
+  }
+
+  private var carriedProperties: [Int: [String: PropertyValue]] = [:]
+
+  private func carried(part: Int) -> [String: PropertyValue] {
+    if let known = carriedProperties[part] { return known }
+    let carried = runs[part].carried
+    carriedProperties[part] = carried
+    return carried
   }
 
   /// The next ionic step, whatever it holds.
@@ -184,6 +200,8 @@ public final class OutcarReader {
           return
         }
       }
+    case 0x6E:  // n
+      if line.has("number of electron ", at: at) { takeTotalMoment(line, at) }
     case 0x76:  // v
       if line.has("vasp.", at: at), at <= 1 { beginRun(line, at) }
     case 0x47:  // G
@@ -195,14 +213,21 @@ public final class OutcarReader {
 
   private func beginRun(_ line: UnsafeBufferPointer<UInt8>, _ at: Int) {
     looksLikeOutcar = true
+    if !isComplete { moments = [[], [], []] }
+    if energyBlockOpen { step.freeEnergy = nil }
     flush()
     if header.table.version != nil {
       diagnostics.append(
         Diagnostic(
           .note, code: "several-runs", place: .init(file: name, line: lines.line),
-          cause: "another run begins here; the settings are those of the last one."))
+          cause: "another run begins here"
+            + (isComplete ? "." : "; the one before it breaks off without its timing block.")))
+      earlierRuns.append(header.description())
     }
     ionic = nil
+    electronic = 0
+    notReached = false
+    totalMoment = nil
     isComplete = false
     cell = nil
     header = OutcarHeader()
@@ -234,6 +259,14 @@ public final class OutcarReader {
       notReached = false
     }
     electronic += 1
+  }
+
+  /// "number of electron  40.0 magnetization  2.0", with three numbers or none behind it.
+  private func takeTotalMoment(_ line: UnsafeBufferPointer<UInt8>, _ from: Int) {
+    guard var at = line.behind("magnetization", from: from) else { return }
+    var values: [Double] = []
+    while values.count < 3, let value = DecimalScanner.next(line, &at) { values.append(value) }
+    totalMoment = values.count == 1 || values.count == 3 ? values : nil
   }
 
   private func takeStress(_ line: UnsafeBufferPointer<UInt8>, _ from: Int) {
@@ -284,6 +317,8 @@ public final class OutcarReader {
       guard let (position, force) = vectors(line) ?? (starred ? (.notANumber, .notANumber) : nil)
       else {
         mode = .searching
+        // A file that broke off within this row may have another one behind it, without a line break.
+        if let behind = line.behind(" vasp.", from: at) { beginRun(line, behind - 5) }
         return false
       }
       guard row < OutcarHeader.mostAtoms else {
@@ -374,11 +409,15 @@ public final class OutcarReader {
     defer {
       step = IonicStep(index: stepCount)
       moments = [[], [], []]
+      totalMoment = nil
       energyBlockOpen = false
     }
     guard step.freeEnergy != nil || step.forces != nil else { return }
     step.index = stepCount
+    step.part = earlierRuns.count
     step.species = header.species
+    step.electronicSteps = electronic
+    step.totalMoment = totalMoment
     step.converged =
       notReached ? false : header.table.converged(after: electronic)
     if let count = header.ionCount, count > 0, moments[0].count == count {
@@ -398,6 +437,7 @@ public final class OutcarReader {
     guard learned.forces != nil else { return }
     learned.index = stepCount
     learned.machineLearned = true
+    learned.part = earlierRuns.count
     learned.species = header.species
     stepCount += 1
     queue.append(learned)
