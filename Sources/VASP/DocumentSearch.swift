@@ -1,5 +1,7 @@
 // The bytes behind a run in a vasprun.xml come in; where the next run begins goes out.
 
+import Glibc
+
 /// Finds a second XML document behind the end of one, or behind the place where one broke off.
 struct DocumentSearch {
   /// Where in the bytes that it was made with the search begins.
@@ -30,9 +32,20 @@ struct DocumentSearch {
     start = sawRoot ? 0 : text.behind("<modeling") ?? bytes.count
   }
 
+  /// The next place that may be the '<' of an opening; the end of the bytes where there is none.
+  private static func candidate(_ bytes: UnsafeRawBufferPointer, from: Int) -> Int {
+    var at = from
+    while at < bytes.count, let found = memchr(bytes.baseAddress! + at, 0x3C, bytes.count - at) {
+      at = UnsafeRawPointer(found) - bytes.baseAddress!
+      if at + 1 == bytes.count || bytes[at + 1] == 0x3F || bytes[at + 1] == 0x6D { return at }
+      at += 1
+    }
+    return bytes.count
+  }
+
   /// Looks for the beginning of a run: `carried` are bytes of it that came earlier, `at` is where it goes on.
   mutating func take(_ bytes: UnsafeRawBufferPointer) -> (carried: [UInt8], at: Int)? {
-    var at = 0
+    var at = pending.isEmpty && !isStrict ? Self.candidate(bytes, from: 0) : 0
     while at < bytes.count, !isHopeless {
       pending.append(bytes[at])
       at += 1
@@ -42,9 +55,7 @@ struct DocumentSearch {
         pending.removeFirst()
       }
       // Nothing can begin before the next '<'.
-      if pending.isEmpty, !isStrict {
-        while at < bytes.count, bytes[at] != 0x3C { at += 1 }
-      }
+      if pending.isEmpty, !isStrict { at = Self.candidate(bytes, from: at) }
     }
     return nil
   }

@@ -202,6 +202,9 @@ public final class OutcarReader {
       }
     case 0x6E:  // n
       if line.has("number of electron ", at: at) { takeTotalMoment(line, at) }
+    case 0x65:  // e
+      // The second line of an OUTCAR; the first one may hang on the line in which another one broke off.
+      if !header.isOpen, line.has("executed on ", at: at) { beginRun(line, nil) }
     case 0x76:  // v
       if line.has("vasp.", at: at), at <= 1 { beginRun(line, at) }
     case 0x47:  // G
@@ -211,12 +214,22 @@ public final class OutcarReader {
     if header.isOpen { header.take(line, at) }
   }
 
-  private func beginRun(_ line: UnsafeBufferPointer<UInt8>, _ at: Int) {
+  /// A file that broke off within this line may have another one behind it, without a line break: then
+  /// nothing of the line may be used.
+  private func beginsRunWithin(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard let behind = line.behind("vasp."), behind < line.count, line[behind] &- 0x30 <= 9 else { return false }
+    mode = .searching
+    beginRun(line, behind - 5)
+    return true
+  }
+
+  /// `at`: where the version stands, nil where it is not known.
+  private func beginRun(_ line: UnsafeBufferPointer<UInt8>, _ at: Int?) {
     looksLikeOutcar = true
     if !isComplete { moments = [[], [], []] }
     if energyBlockOpen { step.freeEnergy = nil }
     flush()
-    if header.table.version != nil {
+    if header.table.version != nil || !header.isOpen {
       diagnostics.append(
         Diagnostic(
           .note, code: "several-runs", place: .init(file: name, line: lines.line),
@@ -231,7 +244,7 @@ public final class OutcarReader {
     isComplete = false
     cell = nil
     header = OutcarHeader()
-    header.begin(line, at)
+    if let at { header.begin(line, at) }
   }
 
   private func takeIteration(_ line: UnsafeBufferPointer<UInt8>, _ behind: Int) {
@@ -270,6 +283,7 @@ public final class OutcarReader {
   }
 
   private func takeStress(_ line: UnsafeBufferPointer<UInt8>, _ from: Int) {
+    if beginsRunWithin(line) { return }
     var at = from
     var v = [Double](repeating: .nan, count: 6)
     for k in 0..<6 {
@@ -317,14 +331,13 @@ public final class OutcarReader {
       guard let (position, force) = vectors(line) ?? (starred ? (.notANumber, .notANumber) : nil)
       else {
         mode = .searching
-        // A file that broke off within this row may have another one behind it, without a line break.
-        if let behind = line.behind(" vasp.", from: at) { beginRun(line, behind - 5) }
-        return false
+        return beginsRunWithin(line)
       }
       guard row < OutcarHeader.mostAtoms else {
         mode = .searching
         return true
       }
+      if row + 1 == header.ionCount, beginsRunWithin(line) { return true }
       tablePositions.append(position)
       tableForces.append(force)
       mode = .forces(row + 1)
@@ -348,6 +361,7 @@ public final class OutcarReader {
 
   private func takeEnergy(_ line: UnsafeBufferPointer<UInt8>, _ left: Int) -> Bool {
     mode = left > 1 ? .energy(left - 1) : .searching
+    if beginsRunWithin(line) { return true }
     var at = 0
     while at < line.count, line[at] == 0x20 { at += 1 }
     if line.has("free ", at: at), let behind = line.behind("TOTEN  =", from: at) {

@@ -5,7 +5,9 @@ import Platform
 
 enum RunAssembly {
   /// Pairs, completes, checks and joins. The order of the readings does not matter.
-  static func assemble(_ readings: [FileReading], _ companions: [RunCompanion]) -> [(reading: FileReading, digest: Digest)] {
+  static func assemble(
+    _ readings: [FileReading], _ companions: [RunCompanion]
+  ) -> [(reading: FileReading, digest: Digest)] {
     var families: [String: [FileReading]] = [:]
     for reading in readings { families[RunNames.family(ofDirectory: reading.directory), default: []].append(reading) }
     var all: [(reading: FileReading, digest: Digest)] = []

@@ -75,19 +75,25 @@ enum RunChain {
   }
 
   static func isNear(_ a: IonicStep, _ b: IonicStep, _ reach: Reach) -> Bool {
-    guard let c = a.cell, let d = b.cell, let p = a.positions, let q = b.positions, p.count == q.count,
-      let inverse = d.inverse
-    else { return false }
+    guard let c = a.cell, let d = b.cell else { return false }
     for row in 0..<3 where !(length(d[row] - c[row]) <= reach.strain * length(c[row])) { return false }
-    guard let mine = c.inverse else { return false }
-    return zip(p, q).allSatisfy { x, y in
-      let difference = y * inverse - x * mine
-      return length((difference - difference.rounded(.toNearestOrEven)) * d) <= reach.move
-    }
+    return distance(a, b).map { $0 <= reach.move } ?? false
+  }
+
+  /// The longest way of an atom from one structure to another, Å, in fractions of the cell and by the nearest
+  /// image; nil where they cannot be compared.
+  static func distance(_ a: IonicStep?, _ b: IonicStep?) -> Double? {
+    guard let c = a?.cell, let d = b?.cell, let p = a?.positions, let q = b?.positions, p.count == q.count,
+      let mine = c.inverse, let theirs = d.inverse
+    else { return nil }
+    return zip(p, q).map { x, y in
+      let difference = y * theirs - x * mine
+      return length((difference - difference.rounded(.toNearestOrEven)) * d)
+    }.max()
   }
 
   /// Brings restarts together. The order that names give is tried both ways round, with the plain name
-  /// last or first; the one in which most runs go on from the one before it holds.
+  /// last or first; the one in which most runs go on from the one before it, by the shortest ways, holds.
   static func chains(_ readings: [FileReading]) -> [[FileReading]] {
     var alone: [[FileReading]] = []
     var numbered: [(directory: Int, turn: RunNames.Turn, part: Int, reading: FileReading)] = []
@@ -108,7 +114,7 @@ enum RunChain {
       }
     }
     var best: [FileReading] = []
-    var most = -1
+    var most = (joined: -1, way: 0.0)
     for (plainFirst, ascending) in [(false, true), (true, true), (false, false), (true, false)] {
       let order = numbered.sorted { a, b in
         let (x, y) = (
@@ -117,8 +123,11 @@ enum RunChain {
         )
         return (a.directory, x, a.part, a.reading.name) < (b.directory, y, b.part, b.reading.name)
       }.map(\.reading)
-      let joined = zip(order, order.dropFirst()).count { isJoined($0, $1) }
-      if joined > most { (best, most) = (order, joined) }
+      let joints = zip(order, order.dropFirst()).filter { isJoined($0, $1) }
+      let way = joints.reduce(0) { $0 + (distance($1.0.closing, $1.1.opening) ?? 0) }
+      if joints.count > most.joined || joints.count == most.joined && way < most.way {
+        (best, most) = (order, (joints.count, way))
+      }
     }
     var chains: [[FileReading]] = []
     for reading in best {
@@ -133,7 +142,14 @@ enum RunChain {
 
   /// Runs that somebody wrote into one file belong together unless atoms or settings differ.
   private static func isJoined(_ a: FileReading, _ b: FileReading) -> Bool {
-    a.name == b.name && a.directory == b.directory && b.part == a.part + 1 ? agree(a, b) : continues(a, b)
+    if a.name == b.name { return b.part == a.part + 1 && agree(a, b) }
+    // Names that differ in nothing but the kind of file are no restarts of each other.
+    if a.directory == b.directory, RunNames.turn(residue: a.residue) == RunNames.turn(residue: b.residue),
+      a.part == 0, b.part == 0
+    {
+      return false
+    }
+    return continues(a, b)
   }
 
   /// One calculation from the runs of a chain: every step once, in order.

@@ -183,12 +183,12 @@ struct RunChecks {
       var end = IonicStep(index: 0)
       (end.cell, end.positions) = (cell.vectors, structure.positions)
       // VASP has already moved the atoms on where a run ends before it is converged.
-      let isFar = reading.run.kind == .isStatic ? Self.distance(last, end).map { $0 > 1e-3 } ?? true : !RunChain.isNear(last, end, .step)
+      let isFar = !RunChain.isNear(last, end, reading.run.kind == .isStatic ? .same : .step)
       if isFar, reading.run.kind != .nudgedElasticBand, reading.run.kind != .phonon {
         warn(
           "companion-differs", companion,
           "its structure is not where \(reading.name) ends"
-            + (Self.distance(last, end).map { ": an atom is \(rounded($0)) Å away from it." } ?? "."),
+            + (RunChain.distance(last, end).map { ": an atom is \(rounded($0)) Å away from it." } ?? "."),
           "The structures of \(reading.name) were taken; check which run the file is of.")
         return false
       }
@@ -202,7 +202,7 @@ struct RunChecks {
       var start = IonicStep(index: 0)
       (start.cell, start.positions) = (cell.vectors, structure.positions)
       // Users copy CONTCAR over POSCAR to go on: another structure of the same atoms is no mistake.
-      if Self.distance(first, start).map({ $0 > 1e-3 }) ?? true {
+      if RunChain.distance(first, start).map({ $0 > 1e-3 }) ?? true {
         reading.diagnostics.append(
           Diagnostic(
             .note, code: "companion-differs", place: .init(file: companion.name),
@@ -213,17 +213,6 @@ struct RunChecks {
   }
 
   private func rounded(_ value: Double) -> Double { (value * 1e4).rounded() / 1e4 }
-
-  /// The longest way of an atom between two structures, Å; nil where they cannot be compared.
-  private static func distance(_ a: IonicStep, _ b: IonicStep) -> Double? {
-    guard let c = a.cell, let d = b.cell, let p = a.positions, let q = b.positions, p.count == q.count,
-      let mine = c.inverse, let theirs = d.inverse
-    else { return nil }
-    return zip(p, q).map { x, y in
-      let difference = y * theirs - x * mine
-      return length((difference - difference.rounded(.toNearestOrEven)) * d)
-    }.max()
-  }
 
   // MARK: inputs
 

@@ -78,8 +78,9 @@ enum RunPairing {
       if isSolePair, reading.format == .vasprun, case .different(let why) = compare(trees[0], sheets[0]) {
         reading.diagnostics.append(
           Diagnostic(
-            .note, code: "different-runs", place: .init(file: reading.name),
-            cause: "\(sheets[0].name) beside it is of another run: \(why)."))
+            .warning, code: "different-runs", place: .init(file: reading.name),
+            cause: "\(sheets[0].name) beside it is of another run: \(why).",
+            remedy: "Both were read as sources of their own; put the files of each run into a folder of its own."))
       }
       return reading
     }
