@@ -47,6 +47,8 @@ public final class OutcarReader {
   private var moments: [[Double]] = [[], [], []]
   private var ionic: Int?
   private var electronic = 0
+  /// Of the last electronic iteration.
+  private var totalMoment: [Double]?
   private var notReached = false
   private var energyBlockOpen = false
 
@@ -61,17 +63,31 @@ public final class OutcarReader {
 
   package var run: RunDescription { header.description() }
 
+  /// Of each run in the file, as far as it has been read.
+  package var runs: [RunDescription] { earlierRuns + [header.description()] }
+
+  private var earlierRuns: [RunDescription] = []
+
   /// The next ionic step that is fit to be a configuration, nil at the end. Steps that are not are
   /// named in `diagnostics`.
   public func next() throws(Diagnostic) -> Configuration? {
     while let step = try nextStep() {
       do {
-        return try step.configuration(source: name)
+        return try step.configuration(source: name, carrying: carried(part: step.part))
       } catch {
         diagnostics.append(error)
       }
     }
     return nil
+  }
+
+  private var carriedProperties: [Int: [String: PropertyValue]] = [:]
+
+  private func carried(part: Int) -> [String: PropertyValue] {
+    if let known = carriedProperties[part] { return known }
+    let carried = runs[part].carried
+    carriedProperties[part] = carried
+    return carried
   }
 
   /// The next ionic step, whatever it holds.
@@ -184,6 +200,11 @@ public final class OutcarReader {
           return
         }
       }
+    case 0x6E:  // n
+      if line.has("number of electron ", at: at) { takeTotalMoment(line, at) }
+    case 0x65:  // e
+      // The second line of an OUTCAR; the first one may hang on the line in which another one broke off.
+      if !header.isOpen, line.has("executed on ", at: at) { beginRun(line, nil) }
     case 0x76:  // v
       if line.has("vasp.", at: at), at <= 1 { beginRun(line, at) }
     case 0x47:  // G
@@ -193,20 +214,37 @@ public final class OutcarReader {
     if header.isOpen { header.take(line, at) }
   }
 
-  private func beginRun(_ line: UnsafeBufferPointer<UInt8>, _ at: Int) {
+  /// A file that broke off within this line may have another one behind it, without a line break: then
+  /// nothing of the line may be used.
+  private func beginsRunWithin(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard let behind = line.behind("vasp."), behind < line.count, line[behind] &- 0x30 <= 9 else { return false }
+    mode = .searching
+    beginRun(line, behind - 5)
+    return true
+  }
+
+  /// `at`: where the version stands, nil where it is not known.
+  private func beginRun(_ line: UnsafeBufferPointer<UInt8>, _ at: Int?) {
     looksLikeOutcar = true
+    if !isComplete { moments = [[], [], []] }
+    if energyBlockOpen { step.freeEnergy = nil }
     flush()
-    if header.table.version != nil {
+    if header.table.version != nil || !header.isOpen {
       diagnostics.append(
         Diagnostic(
           .note, code: "several-runs", place: .init(file: name, line: lines.line),
-          cause: "another run begins here; the settings are those of the last one."))
+          cause: "another run begins here"
+            + (isComplete ? "." : "; the one before it breaks off without its timing block.")))
+      earlierRuns.append(header.description())
     }
     ionic = nil
+    electronic = 0
+    notReached = false
+    totalMoment = nil
     isComplete = false
     cell = nil
     header = OutcarHeader()
-    header.begin(line, at)
+    if let at { header.begin(line, at) }
   }
 
   private func takeIteration(_ line: UnsafeBufferPointer<UInt8>, _ behind: Int) {
@@ -236,7 +274,16 @@ public final class OutcarReader {
     electronic += 1
   }
 
+  /// "number of electron  40.0 magnetization  2.0", with three numbers or none behind it.
+  private func takeTotalMoment(_ line: UnsafeBufferPointer<UInt8>, _ from: Int) {
+    guard var at = line.behind("magnetization", from: from) else { return }
+    var values: [Double] = []
+    while values.count < 3, let value = DecimalScanner.next(line, &at) { values.append(value) }
+    totalMoment = values.count == 1 || values.count == 3 ? values : nil
+  }
+
   private func takeStress(_ line: UnsafeBufferPointer<UInt8>, _ from: Int) {
+    if beginsRunWithin(line) { return }
     var at = from
     var v = [Double](repeating: .nan, count: 6)
     for k in 0..<6 {
@@ -284,12 +331,13 @@ public final class OutcarReader {
       guard let (position, force) = vectors(line) ?? (starred ? (.notANumber, .notANumber) : nil)
       else {
         mode = .searching
-        return false
+        return beginsRunWithin(line)
       }
       guard row < OutcarHeader.mostAtoms else {
         mode = .searching
         return true
       }
+      if row + 1 == header.ionCount, beginsRunWithin(line) { return true }
       tablePositions.append(position)
       tableForces.append(force)
       mode = .forces(row + 1)
@@ -313,6 +361,7 @@ public final class OutcarReader {
 
   private func takeEnergy(_ line: UnsafeBufferPointer<UInt8>, _ left: Int) -> Bool {
     mode = left > 1 ? .energy(left - 1) : .searching
+    if beginsRunWithin(line) { return true }
     var at = 0
     while at < line.count, line[at] == 0x20 { at += 1 }
     if line.has("free ", at: at), let behind = line.behind("TOTEN  =", from: at) {
@@ -374,11 +423,15 @@ public final class OutcarReader {
     defer {
       step = IonicStep(index: stepCount)
       moments = [[], [], []]
+      totalMoment = nil
       energyBlockOpen = false
     }
     guard step.freeEnergy != nil || step.forces != nil else { return }
     step.index = stepCount
+    step.part = earlierRuns.count
     step.species = header.species
+    step.electronicSteps = electronic
+    step.totalMoment = totalMoment
     step.converged =
       notReached ? false : header.table.converged(after: electronic)
     if let count = header.ionCount, count > 0, moments[0].count == count {
@@ -398,6 +451,7 @@ public final class OutcarReader {
     guard learned.forces != nil else { return }
     learned.index = stepCount
     learned.machineLearned = true
+    learned.part = earlierRuns.count
     learned.species = header.species
     stepCount += 1
     queue.append(learned)

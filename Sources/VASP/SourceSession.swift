@@ -7,8 +7,11 @@ extension SourceReader {
     let reader: SourceReader
     let deliver: Deliver?
     private var results: [ReadSource] = []
-    /// Readings that may still meet the other file of their run.
+    /// Readings that may still meet other files of their run; all wait for the end of the input, because
+    /// archives hold their members in any order.
     private var waiting: [FileReading] = []
+    /// Small files that may belong to a run.
+    private var companions: [RunCompanion] = []
     /// Every content met, with the name it was first met under.
     private var known: [Digest: String] = [:]
     private var deliveryFailed = false
@@ -35,16 +38,19 @@ extension SourceReader {
           results.append(ReadSource(failed: full, diagnostic))
           continue
         }
-        let before = (results.count, waiting.count)
+        let before = (results.count, waiting.count, companions.count)
         do {
           try read(source, name: full, isAlone: false)
         } catch {
           if deliveryFailed { throw error }
           // A refused archive in a folder spares the files beside it.
           for refused in results[before.0...] + [] { known[refused.digest] = nil }
-          for refused in waiting[before.1...] + [] { known[refused.digest] = nil }
+          for refused in waiting[before.1...] + [] {
+            for digest in refused.digests { known[digest] = nil }
+          }
           results.removeSubrange(before.0...)
           waiting.removeSubrange(before.1...)
+          companions.removeSubrange(before.2...)
           results.append(ReadSource(failed: full, error))
         }
       }
@@ -63,15 +69,7 @@ extension SourceReader {
 
     /// Pairs what is left, and gives everything in order of names.
     mutating func close() throws(Diagnostic) -> [ReadSource] {
-      var directories: [String] = []
-      for reading in waiting where !directories.contains(reading.directory) {
-        directories.append(reading.directory)
-      }
-      for directory in directories {
-        for (first, second) in RunPairing.pair(waiting.filter { $0.directory == directory }) {
-          try finish(first, second)
-        }
-      }
+      for (reading, digest) in RunAssembly.assemble(waiting, companions) { try finish(reading, digest) }
       waiting = []
       for (file, diagnostic) in remarks {
         let k =
@@ -117,8 +115,31 @@ extension SourceReader {
         } else {
           try takeReading(entry, format, folder)
         }
-      case .frames: try takeFrames(entry, frames!)
-      default: if alone { try takeOther(entry, format) }
+      case .frames:
+        // A POSCAR or CONTCAR may be both: frames for who asked for such, and a witness of the run beside it.
+        if SourceFormat(head: head) == .poscar, !alone, reader.pairsRuns,
+          let companion = try RunCompanion(entry, .poscar, directory: folder)
+        {
+          companions.append(companion)
+        }
+        try takeFrames(entry, frames!)
+      default: if alone { try takeOther(entry, format) } else { takeCompanion(entry, format, folder) }
+      }
+    }
+
+    /// INCAR, OSZICAR and the like. What cannot be read of them is no loss.
+    private mutating func takeCompanion(_ entry: SourceEntry, _ format: SourceFormat, _ folder: String) {
+      guard reader.pairsRuns else { return }
+      do {
+        if var companion = try RunCompanion(entry, format, directory: folder) {
+          try entry.drain()
+          companion.digest = entry.digest
+          if entry.damage == nil, !companions.contains(where: { $0.directory == folder && $0.digest == entry.digest }) {
+            companions.append(companion)
+          }
+        }
+      } catch {
+        remarks.append((entry.name, error))
       }
     }
 
@@ -127,80 +148,117 @@ extension SourceReader {
       throws(Diagnostic)
     {
       let run = StepSource(entry, format)
-      var result = ReadSource(
-        name: entry.name, digest: entry.digest, format: format, isComplete: false,
-        files: [entry.name])
+      var parts: [StreamedPart] = []
+      var repeats = RepeatedSteps()
       var sink = Sink(reader.steps, deliver)
-      var refusals = StepRefusals()
+      var failure: Diagnostic?
       do {
         while let step = try run.next() {
+          if parts.last?.lastRun != step.part {
+            let description = run.description(ofPart: step.part)
+            if let last = parts.last, last.goesOn(with: description) {
+              parts[parts.count - 1].add(description, step.part)
+            } else {
+              // A file whose runs are of different calculations becomes several sources.
+              if !parts.isEmpty {
+                try sink.close()
+                parts[parts.count - 1].configurations = sink.kept
+                sink = Sink(reader.steps, deliver)
+                repeats = RepeatedSteps()
+              }
+              parts.append(StreamedPart(description, step, name: entry.name))
+            }
+          }
+          guard let step = repeats.number(step) else { continue }
+          let k = parts.count - 1
           let configuration: Configuration
           do {
-            configuration = try step.configuration(source: entry.name)
+            configuration = try step.configuration(source: parts[k].name, carrying: parts[k].carried)
           } catch {
-            refusals.append(error)
+            parts[k].refusals.append(error)
             continue
           }
           try sink.take(configuration)
         }
         try entry.drain()
         try sink.close()
-        result.configurations = sink.kept
       } catch {
         deliveryFailed = sink.failed
         if sink.failed || (error.code == "damaged" && entry.member == nil) { throw error }
-        result.diagnostics.append(error)
+        failure = error
       }
-      result.digest = entry.digest
-      result.settings = run.description.settings
-      result.diagnostics = refusals.diagnostics + result.diagnostics + run.diagnostics
-      if let damage = entry.damage, result.error == nil { result.diagnostics.append(damage) }
-      if result.error != nil { result.configurations = [] }
-      result.isComplete = run.isComplete && entry.truncation == nil
-      if result.error != nil || isNew(result.digest, result.name) { results.append(result) }
+      if parts.isEmpty { parts = [StreamedPart(run.description(ofPart: 0), nil, name: entry.name)] }
+      parts[parts.count - 1].configurations = sink.kept
+      guard failure != nil || isNew(entry.digest, entry.name) else { return }
+      for (k, part) in parts.enumerated() {
+        var result = ReadSource(
+          name: part.name, digest: parts.count == 1 ? entry.digest : part.digest(in: entry.digest), format: format,
+          isComplete: k + 1 < parts.count || run.isComplete && entry.truncation == nil, files: [entry.name])
+        result.settings = part.settings
+        result.configurations = part.configurations
+        result.diagnostics = part.refusals.diagnostics + (failure.map { [$0] } ?? [])
+        if k + 1 == parts.count { result.diagnostics += run.diagnostics + repeats.diagnostics(entry.name) }
+        if let damage = entry.damage, result.error == nil { result.diagnostics.append(damage) }
+        if result.error != nil { result.configurations = [] }
+        results.append(result)
+      }
     }
 
     /// A file of VASP among others: kept until its directory is left, for its twin may follow.
     private mutating func takeReading(
       _ entry: SourceEntry, _ format: SourceFormat, _ folder: String
     ) throws(Diagnostic) {
-      var reading = FileReading(
-        name: entry.name, directory: folder, format: format, digest: entry.digest)
       let run = StepSource(entry, format)
+      var readings: [FileReading] = []
+      var diagnostics: [Diagnostic] = []
       var lastUsable: Int?
       do {
         while var step = try run.next() {
-          switch reader.steps {
-          case .all: break
-          case .every(let n): if step.index % n != 0 { step.strip() }
-          case .last:
-            if (try? step.configuration(source: "")) != nil {
-              if let previous = lastUsable { reading.steps[previous].strip() }
-              lastUsable = reading.steps.count
-            } else {
-              step.strip()
-            }
+          if readings.last?.part != step.part {
+            var reading = FileReading(name: entry.name, directory: folder, format: format, digest: entry.digest)
+            reading.part = step.part
+            reading.isComplete = true
+            readings.append(reading)
+            lastUsable = nil
           }
-          reading.steps.append(step)
+          let k = readings.count - 1
+          step.index = readings[k].steps.count
+          readings[k].append(step)
+          guard reader.steps == .last else { continue }
+          let place = readings[k].steps.count - 1
+          if (try? step.configuration(source: "")) != nil {
+            if let previous = lastUsable { readings[k].steps[previous].strip() }
+            lastUsable = place
+          } else {
+            readings[k].steps[place].strip()
+          }
         }
         try entry.drain()
       } catch {
-        reading.diagnostics.append(error)
+        diagnostics.append(error)
       }
-      if let damage = entry.damage, !reading.isFailed { reading.diagnostics.append(damage) }
-      reading.run = run.description
-      reading.diagnostics += run.diagnostics
-      reading.isComplete = run.isComplete && entry.truncation == nil
-      reading.digest = entry.digest
-      if reading.isFailed { reading.steps = [] }
-      guard reading.isFailed || isNew(reading.digest, reading.name) else { return }
-      // Runs that are whole go out at once, so that an archive of many does not fill the memory.
-      if let k = waiting.firstIndex(where: { RunPairing.areTwins($0, reading) }) {
+      if let damage = entry.damage, !diagnostics.contains(where: { $0.severity == .error }) {
+        diagnostics.append(damage)
+      }
+      if readings.isEmpty {
+        readings = [FileReading(name: entry.name, directory: folder, format: format, digest: entry.digest)]
+      }
+      diagnostics += run.diagnostics
+      readings[readings.count - 1].isComplete = run.isComplete && entry.truncation == nil
+      for k in readings.indices {
+        readings[k].digests = [entry.digest]
+        readings[k].run = run.description(ofPart: readings[k].part)
+        readings[k].diagnostics = diagnostics
+        if readings[k].isFailed { readings[k].steps = [] }
+      }
+      guard readings[0].isFailed || isNew(entry.digest, entry.name) else { return }
+      // The two files of a run hold the same arrays: one copy is enough.
+      if readings.count == 1, let k = waiting.firstIndex(where: { RunPairing.areTwins($0, readings[0]) }) {
         let other = waiting.remove(at: k)
-        let isTree = reading.format == .vasprun
-        try finish(isTree ? reading : other, isTree ? other : reading)
+        let isTree = readings[0].format == .vasprun
+        waiting.append(RunPairing.merge(isTree ? readings[0] : other, isTree ? other : readings[0]))
       } else {
-        waiting.append(reading)
+        waiting += readings
       }
     }
 
@@ -250,14 +308,16 @@ extension SourceReader {
 
     // MARK: runs
 
-    /// Makes a source of one reading, or of the two files of one run.
-    private mutating func finish(_ first: FileReading, _ second: FileReading?) throws(Diagnostic) {
-      let reading = second.map { RunPairing.merge(first, $0) } ?? first
+    /// Makes a source of what all files told of one calculation.
+    private mutating func finish(_ reading: FileReading, _ digest: Digest) throws(Diagnostic) {
       var result = ReadSource(
-        name: reading.name, digest: reading.digest, format: reading.format,
-        isComplete: reading.isComplete, files: [first.name] + (second.map { [$0.name] } ?? []))
+        name: reading.name, digest: digest, format: reading.format, isComplete: reading.isComplete,
+        files: reading.files)
       result.settings = reading.run.settings
       result.diagnostics = reading.diagnostics
+      let carried = reading.runs.enumerated().map { k, run in
+        run.carried.merging(k > 0 ? ["run_part": .integer(k)] : [:]) { $1 }
+      }
       if result.error == nil {
         var sink = Sink(reader.steps, deliver)
         defer { deliveryFailed = deliveryFailed || sink.failed }
@@ -265,7 +325,7 @@ extension SourceReader {
         for step in reading.steps where !step.isStripped {
           let configuration: Configuration
           do {
-            configuration = try step.configuration(source: reading.name)
+            configuration = try step.configuration(source: reading.name, carrying: carried[step.run])
           } catch {
             refusals.append(error)
             continue
@@ -334,7 +394,7 @@ private struct StepSource {
     return try sheet!.nextStep()
   }
 
-  var description: RunDescription { tree?.run ?? sheet!.run }
+  func description(ofPart part: Int) -> RunDescription { (tree?.runs ?? sheet!.runs)[part] }
   var diagnostics: [Diagnostic] { tree?.diagnostics ?? sheet!.diagnostics }
   var isComplete: Bool { tree?.isComplete ?? sheet!.isComplete }
 }

@@ -25,6 +25,7 @@ struct VasprunHandler {
     case written
     case used
     case kpointDivisions
+    case kpointShift
   }
 
   private static let maximumDepth = OpenTags.capacity
@@ -70,9 +71,20 @@ struct VasprunHandler {
   private var kPointCount = 0
   private var kPointGeneration: String?
   private var kPointDivisions: String?
+  private var kPointShift: String?
   private var sawKPoints = false
 
-  init(file: String) { self.file = file }
+  /// Which run of the file this is.
+  private let part: Int
+
+  /// - Parameters:
+  ///   - part: which run of the file it is.
+  ///   - stepCount: steps of the runs before it.
+  init(file: String, part: Int = 0, stepCount: Int = 0) {
+    self.file = file
+    self.part = part
+    self.stepCount = stepCount
+  }
 
   mutating func destroy() { text.deallocate() }
 
@@ -83,13 +95,26 @@ struct VasprunHandler {
     run.species = species
     var table = table
     table.titles = types.map(\.title)
-    if let divisions = kPointDivisions {
-      table.kPoints = "\(kPointGeneration ?? "mesh") \(divisions)"
-    } else if kPointCount > 0 {
-      table.kPoints = kPointCount == 1 ? "1 point" : "\(kPointCount) points"
-    }
+    table.kPoints =
+      kPointMesh?.words ?? (kPointCount > 0 ? KPointMesh.words(points: kPointCount) : nil)
+    table.listsWritten = true
     run.settings = table.settings()
+    run.kind = table.kind
+    run.written = table.written
     return run
+  }
+
+  private var kPointMesh: KPointMesh? {
+    func numbers(_ text: String?) -> [Double] {
+      (text ?? "").split(separator: " ").compactMap { DecimalScanner.number($0) }
+    }
+    let divisions = numbers(kPointDivisions).compactMap { Int(exactly: $0) }
+    guard divisions.count == 3, divisions.allSatisfy({ $0 > 0 }) else { return nil }
+    let shift = numbers(kPointShift)
+    if shift.count == 3 { return KPointMesh(divisions: divisions, shift: shift) }
+    let isMonkhorst = kPointGeneration?.hasPrefix("M") == true
+    return KPointMesh(
+      divisions: divisions, shift: divisions.map { isMonkhorst && $0 % 2 == 0 ? 0.5 : 0 })
   }
 
   /// Elements come from the POTCAR title of each type: the symbols of some versions are cut ("r" for
@@ -268,6 +293,8 @@ struct VasprunHandler {
       capture(.written)
     } else if open.contains(.generation), attributes.equals("name", "divisions") {
       capture(.kpointDivisions)
+    } else if open.contains(.generation), attributes.equals("name", "shift") {
+      capture(.kpointShift)
     }
   }
 
@@ -347,6 +374,7 @@ struct VasprunHandler {
     case .written: if table.written[itemName] == nil { table.written[itemName] = trimmed() }
     case .kpointDivisions:
       kPointDivisions = trimmed().split(separator: " ").joined(separator: " ")
+    case .kpointShift: kPointShift = trimmed()
     case .generator:
       if itemName == "version" { table.version = trimmed() }
       if itemName == "program" { table.program = trimmed() }
@@ -424,6 +452,8 @@ struct VasprunHandler {
     }
     step.species = species
     step.selective = movable
+    step.part = part
+    step.electronicSteps = iterations
     stepCount += 1
     steps.append(step)
     step = IonicStep(index: stepCount)

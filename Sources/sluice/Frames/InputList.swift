@@ -14,6 +14,10 @@ struct InputFile: Sendable {
     case extendedXYZ
     /// POSCAR, XDATCAR, LAMMPS dump: frames without labels.
     case structures
+    /// POSCAR, CONTCAR: of the run beside it.
+    case runStructure
+    /// INCAR, KPOINTS, POTCAR header, OSZICAR: what may complete and confirm the run beside it.
+    case companion
     /// Its first bytes could not be read.
     case unreadable
     case other
@@ -168,6 +172,9 @@ struct InputList {
       switch SourceFormat(head: head) {
       case .vasprun: return .vasprun
       case .outcar: return .outcar
+      case .oszicar, .incar, .kpoints, .potcar: return .companion
+      case .poscar where ["POSCAR", "CONTCAR"].contains(where: { Path.name(name).uppercased().contains($0) }):
+        return .runStructure
       default: break
       }
       switch StructureReader.recognise(head, name: name) {
@@ -183,11 +190,18 @@ struct InputList {
   // MARK: what belongs together
 
   private mutating func group(pairsRuns: Bool) {
-    var trees: Set<String> = []
-    var sheets: Set<String> = []
+    // Runs in run1, run2, … beside each other may be one calculation.
+    func folder(_ file: InputFile) -> String { RunNames.family(ofDirectory: Path.parent(file.name)) }
+    var counts: [String: Int] = [:]
+    var runFolders: Set<String> = []
     for case .file(let file) in found {
-      if file.kind == .vasprun { trees.insert(Path.parent(file.name)) }
-      if file.kind == .outcar { sheets.insert(Path.parent(file.name)) }
+      switch file.kind {
+      case .vasprun, .outcar:
+        runFolders.insert(Path.parent(file.name))
+        counts[folder(file), default: 0] += 1
+      case .companion, .runStructure: counts[folder(file), default: 0] += file.isNamed ? 0 : 1
+      default: break
+      }
     }
     var places: [String: Int] = [:]
     for item in found {
@@ -195,19 +209,28 @@ struct InputList {
         if case .failed(let name, let diagnostic) = item { units.append(.failed(name: name, diagnostic)) }
         continue
       }
-      let folder = Path.parent(file.name)
-      let isRunFolder = trees.contains(folder) || sheets.contains(folder)
+      let isRunFolder = runFolders.contains(Path.parent(file.name))
       switch file.kind {
-      case .vasprun, .outcar:
-        guard pairsRuns, trees.contains(folder), sheets.contains(folder) else {
-          units.append(.file(file))
+      case .vasprun, .outcar, .companion, .runStructure:
+        let isRun = file.kind == .vasprun || file.kind == .outcar
+        guard pairsRuns, isRun || isRunFolder && !file.isNamed, counts[folder(file)]! > 1 else {
+          if isRun || file.isNamed || file.kind == .runStructure && !isRunFolder {
+            units.append(.file(file))
+          } else {
+            passedOver.append(
+              PassedOver(
+                name: file.name,
+                reason: file.kind == .companion ? "it holds no frames" : "a structure beside the run it belongs to"))
+          }
           continue
         }
-        if let place = places[folder], case .runs(_, let files) = units[place] {
-          units[place] = .runs(folder: folder, files: files + [file])
+        let family = folder(file)
+        if let place = places[family], case .runs(let name, let files) = units[place] {
+          units[place] = .runs(folder: name, files: files + [file])
         } else {
-          places[folder] = units.count
-          units.append(.runs(folder: folder, files: [file]))
+          places[family] = units.count
+          let parent = Path.parent(file.name)
+          units.append(.runs(folder: family == parent ? parent : Path.parent(parent), files: [file]))
         }
       case .structures where isRunFolder && !file.isNamed:
         passedOver.append(PassedOver(name: file.name, reason: "a structure beside the run it belongs to"))

@@ -85,7 +85,8 @@ struct InputReader: Sendable {
     let isBare = folder.isEmpty
     func given(_ name: String) -> String { isBare && name.hasPrefix("./") ? String(name.dropFirst(2)) : name }
     let runFiles = files.map { file in
-      RunFile(path: Path.name(file.name), open: { try fileSystem.open(file.path, .read) })
+      let path = isBare ? file.name : String(file.name.dropFirst(folder.count + 1))
+      return RunFile(path: path, open: { try fileSystem.open(file.path, .read) })
     }
     func deliverGiven(_ configuration: Configuration) throws {
       var configuration = configuration
