@@ -12,7 +12,7 @@ import Synchronization
 /// Evaluates the linear ACE basis on each source, once.
 public struct FeaturizeStage: SourceStage {
   public static let description = StageDescription(
-    name: "featurize", version: 1,
+    name: "featurize", version: 2,
     summary: "Evaluates the linear ACE basis: environments for novelty, reduced rows for the fit.",
     takes: [StageInput(.configurations), StageInput(.selection)], gives: [.perSource(.features)])
 
@@ -22,6 +22,9 @@ public struct FeaturizeStage: SourceStage {
   public init(parameters: inout ParameterDecoder) throws(ParameterError) {
     basis = try BasisParameters(&parameters)
   }
+
+  /// The basis that this stage evaluates for a project of these elements.
+  public func specification(elements: [Element]) -> BasisSpecification { basis.specification(elements: elements) }
 
   public func process(_ source: Source, _ inputs: StageInputs, _ context: StageContext) throws -> [ArtifactDraft] {
     let selection = try CanonicalJSON.decode(

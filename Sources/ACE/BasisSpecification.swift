@@ -28,22 +28,29 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
   public var radial: RadialKind
   /// Largest rank (number of neighbour factors), 1...6.
   public var order: Int
-  /// Limits of functions that involve 1, 2, … elements; the last holds for all further ones.
+  /// Limits of functions that involve 1, 2, … elements; the last holds for all further ones. Empty
+  /// where a total degree selects.
   public var limits: [Limits]
   /// Functions per element, chosen by rank + sum n + sum l and shared equally among blocks of
-  /// elements; nil for all that the limits allow.
+  /// elements; nil for all that the limits or the degree allow.
   public var functionsPerElement: Int?
+  /// Selection by total degree instead of limits and number.
+  public var totalDegree: TotalDegree?
+
+  static let largestRadial = 40
+  static let largestAngular = 10
 
   public init(
     elements: [Element], cutoff: Double, radial: RadialKind = .sBessel, order: Int = 4,
-    limits: [Limits]? = nil, functionsPerElement: Int? = nil
+    limits: [Limits]? = nil, functionsPerElement: Int? = nil, totalDegree: TotalDegree? = nil
   ) {
     self.elements = Self.ordered(elements)
     self.cutoff = cutoff
     self.radial = radial
     self.order = order
-    self.limits = limits ?? [Limits.standard.truncated(to: order)]
+    self.limits = limits ?? (totalDegree == nil ? [Limits.standard.truncated(to: order)] : [])
     self.functionsPerElement = functionsPerElement
+    self.totalDegree = totalDegree
   }
 
   /// Each once, by symbol.
@@ -61,7 +68,14 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
       try refuse("the cutoff must lie in 0.5...20 Å, not \(cutoff)")
     }
     if !(1...6).contains(order) { try refuse("the order must lie in 1...6, not \(order)") }
-    if limits.isEmpty { try refuse("the basis needs limits of n and l") }
+    if let totalDegree {
+      if functionsPerElement != nil || !limits.isEmpty {
+        try refuse("a total degree selects by itself: no limits, no number of functions")
+      }
+      if let problem = totalDegree.problem(order: order) { try refuse(problem) }
+    } else if limits.isEmpty {
+      try refuse("the basis needs limits of n and l")
+    }
     for limit in limits {
       if limit.radial.count != limit.angular.count || limit.radial.count < 1 {
         try refuse("limits of n and of l must have the same number of ranks")
@@ -69,11 +83,11 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
       if limit.radial.count > order {
         try refuse("limits are given for \(limit.radial.count) ranks, the order is \(order)")
       }
-      for n in limit.radial where !(1...40).contains(n) {
-        try refuse("n must lie in 1...40, not \(n)")
+      for n in limit.radial where !(1...Self.largestRadial).contains(n) {
+        try refuse("n must lie in 1...\(Self.largestRadial), not \(n)")
       }
-      for l in limit.angular where !(0...10).contains(l) {
-        try refuse("l must lie in 0...10, not \(l)")
+      for l in limit.angular where !(0...Self.largestAngular).contains(l) {
+        try refuse("l must lie in 0...\(Self.largestAngular), not \(l)")
       }
       if limit.angular[0] != 0 { try refuse("rank 1 has l = 0 only") }
     }
@@ -96,7 +110,7 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case elements, cutoff, radial, order, limits, functionsPerElement
+    case elements, cutoff, radial, order, limits, functionsPerElement, totalDegree
   }
 
   public init(from decoder: any Decoder) throws {
@@ -113,9 +127,10 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     cutoff = try values.decode(Double.self, forKey: .cutoff)
     radial = try values.decodeIfPresent(RadialKind.self, forKey: .radial) ?? .sBessel
     order = try values.decodeIfPresent(Int.self, forKey: .order) ?? 4
+    totalDegree = try values.decodeIfPresent(TotalDegree.self, forKey: .totalDegree)
     limits =
       try values.decodeIfPresent([Limits].self, forKey: .limits)
-      ?? [Limits.standard.truncated(to: max(order, 1))]
+      ?? (totalDegree == nil ? [Limits.standard.truncated(to: max(order, 1))] : [])
     functionsPerElement = try values.decodeIfPresent(Int.self, forKey: .functionsPerElement)
   }
 
@@ -125,7 +140,8 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     try values.encode(cutoff, forKey: .cutoff)
     try values.encode(radial, forKey: .radial)
     try values.encode(order, forKey: .order)
-    try values.encode(limits, forKey: .limits)
+    if totalDegree == nil { try values.encode(limits, forKey: .limits) }
+    try values.encodeIfPresent(totalDegree, forKey: .totalDegree)
     try values.encodeIfPresent(functionsPerElement, forKey: .functionsPerElement)
   }
 }

@@ -85,6 +85,29 @@ extension CTildeFile {
   }
 }
 
+extension CTildeFile {
+  /// The largest difference between the coefficients of two files, relative to the largest of its function and
+  /// element; however m-vectors that mean the same are split or ordered. Infinite where functions differ.
+  public func largestDifference(from other: CTildeFile) -> Double {
+    guard elements == other.elements, functions.count == other.functions.count else { return .infinity }
+    var largest = 0.0
+    for (ours, theirs) in zip(functions, other.functions) {
+      var sums: [[Int]: [[Int]: [Double]]] = [:]
+      for (sign, list) in [(1.0, ours), (-1.0, theirs)] {
+        for function in list { Expansion.add(function, times: sign, to: &sums) }
+      }
+      for function in theirs {
+        let scale = function.coefficients.map(abs).max() ?? 0
+        let differences: [[Int]: [Double]] = sums.removeValue(forKey: Expansion.identity(function)) ?? [:]
+        for value in differences.values.joined() where value != 0 { largest = max(largest, abs(value) / scale) }
+      }
+      // Functions that only we have.
+      if sums.values.contains(where: { $0.values.joined().contains { $0 != 0 } }) { return .infinity }
+    }
+    return largest
+  }
+}
+
 /// Between coupled functions that share their factors and their expansion in m.
 private struct Expansion {
   let function: CTildeFile.Function
@@ -106,6 +129,39 @@ private struct Expansion {
     function = CTildeFile.Function(
       neighbors: first.neighbors, ns: first.ns, ls: first.ls, projections: keys,
       coefficients: keys.flatMap { table[$0]! })
+  }
+
+  /// Factors in ascending order, as the couplings are defined.
+  static func ascending(_ function: CTildeFile.Function) -> [Int] {
+    function.ns.indices.sorted {
+      let a = [function.neighbors[$0], function.ns[$0], function.ls[$0], $0]
+      let b = [function.neighbors[$1], function.ns[$1], function.ls[$1], $1]
+      return a.lexicographicallyPrecedes(b)
+    }
+  }
+
+  /// The same for functions of the same factors.
+  static func identity(_ function: CTildeFile.Function) -> [Int] {
+    let order = ascending(function)
+    return order.map { function.neighbors[$0] } + order.map { function.ns[$0] } + order.map { function.ls[$0] }
+  }
+
+  /// Adds coefficients by m-vectors that mean the same, by the identity of the function.
+  static func add(
+    _ function: CTildeFile.Function, times factor: Double, to sums: inout [[Int]: [[Int]: [Double]]]
+  ) {
+    let order = ascending(function)
+    let groups = Self.order(
+      order.map { function.neighbors[$0] }, order.map { function.ns[$0] }, order.map { function.ls[$0] })
+    let densities = function.coefficients.count / max(function.projections.count, 1)
+    let zero = Array(repeating: 0.0, count: densities)
+    for (k, ms) in function.projections.enumerated() {
+      let key = exchanged(order.map { ms[$0] }, groups)
+      for p in 0..<densities {
+        sums[identity(function), default: [:]][key, default: zero][p] +=
+          factor * function.coefficients[k * densities + p]
+      }
+    }
   }
 
   /// Runs of factors that are equal and may be exchanged.
@@ -142,12 +198,7 @@ private struct Expansion {
     guard (1...6).contains(rank),
       function.ls.reduce(1, { $0 * (2 * $1 + 1) }) <= Basis.largestCoupling
     else { throw PotentialFileError(field: name, "rank or l is too large") }
-    // Factors in ascending order, as the couplings are defined.
-    let order = (0..<rank).sorted {
-      let a = [function.neighbors[$0], function.ns[$0], function.ls[$0], $0]
-      let b = [function.neighbors[$1], function.ns[$1], function.ls[$1], $1]
-      return a.lexicographicallyPrecedes(b)
-    }
+    let order = ascending(function)
     let (neighbors, ns) = (order.map { function.neighbors[$0] }, order.map { function.ns[$0] })
     let ls = order.map { function.ls[$0] }
     let groups = Self.order(neighbors, ns, ls)

@@ -30,25 +30,13 @@ struct Predictor: Sendable {
 
   init(potential file: String, activeSet: String?, perAtom: Bool, writer: ExtendedXYZWriter) throws {
     let fileSystem = PosixFileSystem()
-    let bytes = try fileSystem.readFile(file)
-    do throws(PotentialFileError) {
-      // Names lie; only the B basis has a list of species.
-      potential = Self.isYAML(bytes) ? try Potential(yaml: bytes) : try Potential(yace: bytes)
-    } catch {
-      throw error.sentence(file: file)
-    }
+    potential = try PotentialInput(file).potential
     // Tabulated as in LAMMPS, to give the numbers that its users will see.
     evaluator = Evaluator(potential.basis, radial: .tabulated)
     let basis = potential.basis
     inverses = try activeSet.map { try Self.inverses($0, basis, fileSystem) }
     self.perAtom = perAtom
     self.writer = writer
-  }
-
-  private static func isYAML(_ bytes: [UInt8]) -> Bool {
-    let key = Array("species:".utf8)
-    return bytes.starts(with: key)
-      || bytes.split(separator: 0x0A, omittingEmptySubsequences: true).contains { $0.starts(with: key) }
   }
 
   private static func inverses(
@@ -149,12 +137,4 @@ private func threadSeconds() -> Double {
   var time = timespec()
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
   return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
-}
-
-extension PotentialFileError {
-  fileprivate func sentence(file: String) -> Diagnostic {
-    var diagnostic = diagnostic(file: file)
-    if !diagnostic.cause.hasSuffix(".") { diagnostic.cause += "." }
-    return diagnostic
-  }
 }
