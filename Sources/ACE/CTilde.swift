@@ -51,7 +51,10 @@ extension CTildeFile {
   /// The potential in coupled functions: for each group the coefficients of its independent couplings
   /// that give the file's numbers. Throws where there are none, because the file's function is not a
   /// rotation invariant.
-  public func potential() throws(PotentialFileError) -> Potential {
+  public func potential() throws(PotentialFileError) -> Potential { try potential(lines: nil) }
+
+  /// `lines`: where each function stands in its file.
+  func potential(lines: [[Int]]?) throws(PotentialFileError) -> Potential {
     var functions: [[BasisFunction]] = []
     var unordered: [[[Double]]] = []
     var couplings = IndependentCouplings()
@@ -59,13 +62,24 @@ extension CTildeFile {
       var found: [BasisFunction] = []
       var values: [[Double]] = []
       var seen = Set<BasisFunction>()
-      for function in list {
-        let part = try Expansion.couple(
-          function, centre: centre, densities: embeddings[centre].densityCount, &couplings)
-        guard let first = part.first?.0, seen.insert(first).inserted else {
-          throw PotentialFileError(
-            field: "functions", "n \(function.ns), l \(function.ls) is given twice or cannot exist")
+      for (index, function) in list.enumerated() {
+        func failure(_ cause: String) -> PotentialFileError {
+          PotentialFileError(
+            line: lines?[centre][index], field: "functions",
+            "ns \(function.ns), ls \(function.ls) of \(elements[centre]) \(cause)")
         }
+        guard function.ls.reduce(1, { $0 * (2 * $1 + 1) }) <= Basis.largestCoupling else {
+          throw failure("has rank and l too large together")
+        }
+        guard
+          let part = Expansion.couple(
+            function, centre: centre, densities: embeddings[centre].densityCount, &couplings)
+        else { throw failure("is not a rotation invariant") }
+        guard let first = part.first?.0 else { throw failure("cannot exist: no coupling gives an invariant") }
+        guard seen.insert(first).inserted else { throw failure("is given twice") }
+        do throws(ACEError) {
+          try Basis.validate(first, elements[centre], centre, bonds[centre])
+        } catch { throw failure("does not fit: \(error.description)") }
         found += part.map(\.0)
         values += part.map(\.1)
       }
@@ -189,15 +203,12 @@ private struct Expansion {
     return a.lexicographicallyPrecedes(b) ? b : a
   }
 
+  /// The coefficients of the independent couplings; nil where no combination of them gives the function.
   static func couple(
     _ function: CTildeFile.Function, centre: Int, densities: Int,
     _ couplings: inout IndependentCouplings
-  ) throws(PotentialFileError) -> [(BasisFunction, [Double])] {
+  ) -> [(BasisFunction, [Double])]? {
     let rank = function.ns.count
-    let name = "n \(function.ns), l \(function.ls)"
-    guard (1...6).contains(rank),
-      function.ls.reduce(1, { $0 * (2 * $1 + 1) }) <= Basis.largestCoupling
-    else { throw PotentialFileError(field: name, "rank or l is too large") }
     let order = ascending(function)
     let (neighbors, ns) = (order.map { function.neighbors[$0] }, order.map { function.ns[$0] })
     let ls = order.map { function.ls[$0] }
@@ -232,9 +243,7 @@ private struct Expansion {
     for i in vectors.indices { while vectors[i].count < target.count { vectors[i].append(0) } }
     var solved = Array(repeating: Array(repeating: 0.0, count: densities), count: candidates.count)
     for p in 0..<densities {
-      guard let c = solve(vectors, target.map { $0[p] }) else {
-        throw PotentialFileError(field: name, "is not a rotation invariant")
-      }
+      guard let c = solve(vectors, target.map { $0[p] }) else { return nil }
       for k in candidates.indices { solved[k][p] = c[k] }
     }
     return zip(candidates, solved).map {

@@ -25,16 +25,21 @@ struct Predictor: Sendable {
   let potential: Potential
   private let evaluator: Evaluator
   private let inverses: [Matrix?]?
+  private let ensemble: EnsembleInput?
   private let perAtom: Bool
   private let writer: ExtendedXYZWriter
 
-  init(potential file: String, activeSet: String?, perAtom: Bool, writer: ExtendedXYZWriter) throws {
+  init(
+    potential file: String, activeSet: String?, ensemble: String?, perAtom: Bool, writer: ExtendedXYZWriter
+  ) throws {
     let fileSystem = PosixFileSystem()
     potential = try PotentialInput(file).potential
     // Tabulated as in LAMMPS, to give the numbers that its users will see.
     evaluator = Evaluator(potential.basis, radial: .tabulated)
     let basis = potential.basis
     inverses = try activeSet.map { try Self.inverses($0, basis, fileSystem) }
+    let potential = potential
+    self.ensemble = try ensemble.map { try EnsembleInput($0, of: potential) }
     self.perAtom = perAtom
     self.writer = writer
   }
@@ -74,6 +79,8 @@ struct Predictor: Sendable {
           if let inverses {
             try evaluator.grades(of: configuration, inverses: inverses, workspace: workspace)
           } else { nil }
+        let deviation: EnsembleInput.Deviation? =
+          if let ensemble { try ensemble.deviation(configuration, evaluator, workspace) } else { nil }
         result.statistics.seconds += threadSeconds() - began
         guard evaluation.energy.isFinite, evaluation.forces.allSatisfy({ dot($0, $0).isFinite }) else {
           result.failures.append(
@@ -84,7 +91,7 @@ struct Predictor: Sendable {
         result.frames.append(
           PredictedFrame(
             source: configuration.provenance.source, atoms: configuration.count,
-            bytes: writer.frame(predicted(configuration, evaluation, grades))))
+            bytes: writer.frame(predicted(configuration, evaluation, grades, deviation))))
       } catch {
         result.failures.append(failure(configuration, error))
       }
@@ -93,7 +100,8 @@ struct Predictor: Sendable {
   }
 
   private func predicted(
-    _ configuration: Configuration, _ evaluation: Evaluation, _ grades: [Double]?
+    _ configuration: Configuration, _ evaluation: Evaluation, _ grades: [Double]?,
+    _ deviation: EnsembleInput.Deviation?
   ) -> Configuration {
     var frame = configuration
     frame.labels = Labels(
@@ -101,6 +109,8 @@ struct Predictor: Sendable {
     // What an earlier prediction left must not look like this one's.
     frame.properties["energies"] = perAtom ? .perAtomReals(evaluation.energies, columns: 1) : nil
     frame.properties["gamma"] = grades.map { .perAtomReals($0, columns: 1) }
+    frame.properties["force_deviation"] = deviation.map { .perAtomReals($0.forces, columns: 1) }
+    frame.properties["energy_deviation"] = deviation.map { .real($0.energy) }
     if case .text(let source)? = frame.properties["source"], case .integer(let step)? = frame.properties["ionic_step"] {
       frame.provenance.source = source
       frame.provenance.ionicStep = step
