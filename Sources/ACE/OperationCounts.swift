@@ -1,87 +1,86 @@
-/// What one atom of an element costs, counted rather than timed: sizes of the tables that its kernels walk
-/// through, and floating-point operations (a multiplication and an addition are two) of each stage.
-/// `docs/ace.md` derives them.
-public struct OperationCounts: Sendable, Equatable, Codable {
-  /// Real components of all one-particle sums.
-  public var oneParticleSums = 0
-  /// Couplings of two factors to a third that values need, and those that gradients need besides.
-  public var couplings = 0
-  public var gradientCouplings = 0
-  /// Triple products c·x·y in these.
-  public var couplingTerms = 0
-  public var gradientCouplingTerms = 0
-  /// Products in the last step of all functions.
-  public var functionTerms = 0
-  /// Terms of all gradients by one-particle sums.
-  public var gradientTerms = 0
-  /// Neighbours within the cutoff, of all elements together.
-  public var neighbors = 0.0
+import CKernels
 
-  /// Values and slopes of radial functions, mixed ones included.
-  public var radial = 0.0
-  public var harmonics = 0.0
-  /// One-particle sums of all neighbours.
-  public var accumulation = 0.0
-  /// Couplings and values of all functions.
-  public var products = 0.0
-  /// Derivatives of the energy by one-particle sums.
-  public var backward = 0.0
-  /// From these to forces on all neighbours.
-  public var contraction = 0.0
-  /// Gradients of all functions accumulated into force and strain rows.
-  public var designRows = 0.0
-  /// The product with the inverse active set.
-  public var grade = 0.0
+/// Floating-point additions and multiplications that the kernels do for one atom, by stage; a fused
+/// multiply-add counts as two, divisions and square roots as one each. Padding and vector reductions are
+/// not counted: this is the work that there is, not the work that is done.
+public struct OperationCounts: Sendable, Equatable {
+  /// Unit vectors and radial functions; without and with derivatives.
+  public let radial: Double
+  public let radialWithSlopes: Double
+  /// Real spherical harmonics of all neighbours.
+  public let harmonics: Double
+  /// One-particle sums.
+  public let sums: Double
+  /// Couplings and functions.
+  public let products: Double
+  /// The derivative of the energy by every one-particle sum.
+  public let adjoint: Double
+  /// That contracted with the gradients of the sums, forces and strain included.
+  public let contraction: Double
+  /// Couplings that only gradients need, the gradients' panel and the rows.
+  public let designRows: Double
+  /// One-particle sums that the functions use.
+  public let sumCount: Int
 
-  /// Projections alone.
-  public var projection: Double { radial + harmonics + accumulation + products }
-  public var energyAndForces: Double { projection + backward + contraction }
-
-  /// Floating-point operations per triple product.
-  private static let triple = 3.0
-
-  /// `share`: neighbours of each element.
-  init(_ functions: [BasisFunction], _ bonds: [Bond], share: [Double]) {
-    let program = ProgramBuilder(functions: functions, bonds: bonds)
-    func entries(_ table: Int32) -> Int {
-      Int(program.tableRows[Int(program.tableStarts[Int(table) + 1])])
-        - Int(program.tableRows[Int(program.tableStarts[Int(table)])])
-    }
-    oneParticleSums = program.leafComponents
-    couplings = program.forwardOps
-    gradientCouplings = program.ops.count - program.forwardOps
-    couplingTerms = program.ops.prefix(program.forwardOps).reduce(0) { $0 + entries($1.table) }
-    gradientCouplingTerms = program.ops.dropFirst(program.forwardOps).reduce(0) { $0 + entries($1.table) }
-    functionTerms = program.functions.reduce(0) { $0 + Int($1.count) }
-    gradientTerms = program.terms.reduce(0) { $0 + Int($1.count) }
-    neighbors = share.reduce(0, +)
-    for (element, count) in share.enumerated() {
-      let bond = bonds[element]
-      let sums = Double(program.place[element].count)
-      let angular = Double(max(Int(program.channels[element].lmax), 0))
-      // A recursion of two operations for the value and three for the slope.
-      radial += count * 5 * Double(bond.functionCount)
-      if bond.mixing != nil {
-        radial += count * 4 * Double(bond.functionCount * bond.radialLimit * (bond.angularLimit + 1))
-      }
-      // Two recursions, over l and m, of two operations each.
-      harmonics += count * 4 * (angular + 1) * (angular + 1)
-      accumulation += count * 2 * sums
-      // Sums over n of weight · g and weight · dg, then the harmonics and their gradient.
-      contraction += count * (4 * sums + 12 * (angular + 1) * (angular + 1))
-    }
-    products = Self.triple * Double(couplingTerms) + 2 * Double(functionTerms)
-    backward = 2 * Self.triple * Double(couplingTerms) + 4 * Double(functionTerms)
-    let columns = 3 * (neighbors + 1) + 6
-    designRows = Self.triple * Double(gradientCouplingTerms) + 2 * columns * Double(gradientTerms)
-    grade = 2 * Double(functions.count) * Double(functions.count)
+  public var projections: Double { radial + harmonics + sums + products }
+  public var energyAndForces: Double {
+    radialWithSlopes + harmonics + sums + products + adjoint + contraction
   }
+  public var rows: Double { radialWithSlopes + harmonics + sums + products + designRows }
 }
 
-extension Basis {
-  /// Per element, for an atom with so many neighbours within the cutoff, spread evenly over the elements.
-  public func operationCounts(neighbors: Double) -> [OperationCounts] {
-    let share = elements.map { _ in neighbors / Double(elements.count) }
-    return elements.indices.map { OperationCounts(functions[$0], bonds[$0], share: share) }
+extension Evaluator {
+  /// Counts for an atom of `element` (index) with `neighbors` neighbours of every element.
+  public func operationCounts(element: Int, neighbors: [Double]) -> OperationCounts {
+    let program = programs[element]
+    var (radial, slopes, harmonics, sums, contraction, panel) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for (index, count) in neighbors.enumerated() {
+      let channel = program.channels.pointer[index]
+      let bond = program.bonds[index].bond
+      let lmax = Double(channel.lmax)
+      let mixed = bond.mixing == nil ? 0 : Double((bond.angularLimit + 1) * bond.radialLimit * bond.functionCount)
+      let functions = Self.radialOperations(bond.radial)
+      radial += count * (12 + functions.start + functions.value * Double(bond.functionCount) + 2 * mixed)
+      slopes += count * (functions.slope * Double(bond.functionCount) + 2 * mixed)
+      // Powers of x + iy (6 for each m), the Legendre recursion (4 for each l, m >= 0) and its product
+      // with both parts.
+      let values = lmax < 0 ? 0 : 6 * lmax + 4 * (lmax + 1) * (lmax + 2) / 2 + (lmax + 1) * (lmax + 1)
+      harmonics += count * values
+      let leaves = Double(program.places[index].count)
+      sums += count * 2 * leaves
+      // Value and slope of each sum's weight, their products with F and F', and the assembly; forces and
+      // strain take 27.
+      let components = lmax < 0 ? 0 : (lmax + 1) * (lmax + 1)
+      let recursion = lmax < 0 ? 0 : 6 * lmax + 9 * (lmax + 1) * (lmax + 2) / 2
+      contraction += count * (4 * leaves + 6 * components + recursion + max(lmax, 0) * 20 + 8 + 17 + 27)
+      // A gradient of three components for each sum; 18 for its strain.
+      panel += count * (leaves * (1 + 9 + 15) + 20 * components + recursion)
+    }
+    let functions = UnsafeBufferPointer(start: program.functions.pointer, count: program.functions.count)
+    let couplings = Double(program.entries(0..<program.forwardOps, role: 0))
+    let values = functions.reduce(0.0) { $0 + ($1.y < 0 ? 1 : 2 * Double($1.count) + 1) }
+    let backward =
+      functions.reduce(0.0) { $0 + 3 + ($1.y < 0 ? 1 : 4 * Double($1.count)) }
+      + 3
+      * Double(
+        program.entries(0..<program.forwardOps, role: 1) + program.entries(0..<program.forwardOps, role: 2))
+    let terms = UnsafeBufferPointer(start: program.terms.pointer, count: program.terms.count)
+    let columns = 3 * neighbors.reduce(0, +) + 9
+    let rows = terms.reduce(0.0) { $0 + Double($1.count) * (1 + 2 * columns) }
+    let gradients = 3 * Double(program.entries(program.forwardOps..<program.ops.count, role: 0))
+    return OperationCounts(
+      radial: radial, radialWithSlopes: radial + slopes, harmonics: harmonics, sums: sums,
+      products: 3 * couplings + values, adjoint: backward, contraction: contraction,
+      designRows: gradients + panel + rows + columns * Double(program.functionCount),
+      sumCount: program.leafComponents)
+  }
+
+  /// Operations of a family: once for a distance, for each value, for each slope (from `radial.c`).
+  private static func radialOperations(_ kind: RadialKind) -> (start: Double, value: Double, slope: Double) {
+    switch kind {
+    case .sBessel: (80, 14, 7)
+    case .chebExpCos: (230, 6, 9)
+    case .chebPow, .chebLinear: (12, 6, 9)
+    }
   }
 }

@@ -193,7 +193,9 @@ extension CTildeFile {
     let neighbors = try indices("mus", 0...elements - 1)
     let ns = try indices("ns", 1...10_000)
     let ls = try indices("ls", 0...(rank == 1 ? 0 : 10))
-    guard ls.reduce(0, +) % 2 == 0 else { throw try field("ls").failure("ls", "\(ls) has an odd sum; no invariant has") }
+    guard ls.reduce(0, +) % 2 == 0 else {
+      throw try field("ls").failure("ls", "\(ls) has an odd sum; no invariant has")
+    }
     let flat = try field("ms_combs").ints("ms_combs")
     guard flat.count == count * rank else {
       throw try field("ms_combs").failure(

@@ -128,7 +128,8 @@ struct YAMLBlocks {
     bond.innerCutoffWidth = try block.optional("delta_in")?.double("delta_in") ?? 0
     let kind = try block.optional("inner_cutoff_type")?.string("inner_cutoff_type") ?? "density"
     guard let inner = InnerCutoffKind(rawValue: kind) else {
-      throw try block.required("inner_cutoff_type").failure("inner_cutoff_type", "'\(kind)' is not density, distance or zbl")
+      throw try block.required("inner_cutoff_type").failure(
+        "inner_cutoff_type", "'\(kind)' is not density, distance or zbl")
     }
     bond.innerCutoffKind = inner
     let core = try block.optional("core-repulsion")?.doubles("core-repulsion") ?? [0, 1]

@@ -16,7 +16,8 @@ struct ActiveSetExport {
   init(_ potential: Potential, frames: [String], threads: Int) throws {
     guard potential.embeddings.allSatisfy({ $0.densityCount == 1 }) else {
       throw Diagnostic(
-        .error, code: "not-linear", cause: "an active set of functions belongs to potentials with one density; this has "
+        .error, code: "not-linear",
+        cause: "an active set of functions belongs to potentials with one density; this has "
           + "\(potential.embeddings.map(\.densityCount).max() ?? 0).",
         remedy: "LAMMPS takes the .asi.nonlinear of pacemaker for such potentials.")
     }

@@ -14,13 +14,47 @@ struct BasisCost {
   /// Within the cutoff.
   let neighbors: Double
   /// Per element.
-  let operations: [OperationCounts]
+  let operations: [Operations]
   /// Microseconds of processor time per atom on this machine, one thread; nil where not timed.
   private(set) var times: Times?
   /// Bytes of force rows per atom, and of a source's triangular factor.
   let designRowBytes: Int
   let factorBytes: Int
   private let basis: Basis
+  private let evaluator: Evaluator
+
+  /// Floating-point operations for one atom, by stage.
+  struct Operations: Encodable {
+    var oneParticleSums: Int
+    var radialWithSlopes: Double
+    var harmonics: Double
+    var sums: Double
+    var products: Double
+    var adjoint: Double
+    var contraction: Double
+    var designRows: Double
+    /// The product with the inverse active set.
+    var grade: Double
+    /// In all.
+    var projections: Double
+    var energyAndForces: Double
+    var rows: Double
+
+    init(_ counts: OperationCounts, _ functions: Int) {
+      oneParticleSums = counts.sumCount
+      radialWithSlopes = counts.radialWithSlopes
+      harmonics = counts.harmonics
+      sums = counts.sums
+      products = counts.products
+      adjoint = counts.adjoint
+      contraction = counts.contraction
+      designRows = counts.designRows
+      grade = 2 * Double(functions) * Double(functions)
+      projections = counts.projections
+      energyAndForces = counts.energyAndForces
+      rows = counts.rows
+    }
+  }
 
   struct Times: Encodable {
     var projections = 0.0
@@ -34,7 +68,12 @@ struct BasisCost {
     self.basis = basis
     self.density = density
     neighbors = 4 / 3 * Double.pi * basis.cutoff * basis.cutoff * basis.cutoff * density
-    operations = basis.operationCounts(neighbors: neighbors)
+    let evaluator = Evaluator(basis)
+    self.evaluator = evaluator
+    let share = Array(repeating: neighbors / Double(basis.elements.count), count: basis.elements.count)
+    operations = basis.elements.indices.map {
+      Operations(evaluator.operationCounts(element: $0, neighbors: share), basis.functions[$0].count)
+    }
     designRowBytes = 3 * basis.columnCount * 8
     let size = basis.columnCount + basis.elements.count + 1
     factorBytes = 8 * size * size
@@ -65,7 +104,6 @@ struct BasisCost {
 
   private func measure() throws -> Times {
     let crystal = crystal
-    let evaluator = Evaluator(basis)
     let workspace = Workspace()
     let potential = try Potential(basis: basis, columns: Array(repeating: 1, count: basis.columnCount))
     var times = Times()
@@ -108,21 +146,19 @@ struct BasisCost {
     let number = NumberText()
     var table = TextTable(
       columns: [.init("cost per atom")] + basis.elements.map { .init($0.symbol, .right) })
-    func row(_ name: String, _ value: (OperationCounts) -> Double) {
-      table.add([name] + operations.map { number.significant(value($0), 3) })
-    }
-    row("one-particle sums") { Double($0.oneParticleSums) }
-    row("couplings, shared") { Double($0.couplings) }
-    row("more for gradients") { Double($0.gradientCouplings) }
-    row("kflop: projections") { $0.projection / 1000 }
-    row("kflop: energy and forces") { $0.energyAndForces / 1000 }
-    row("kflop: design rows") { ($0.projection + $0.designRows) / 1000 }
-    row("kflop: extrapolation grade") { ($0.projection + $0.grade) / 1000 }
+    func row(_ name: String, _ value: (Operations) -> String) { table.add([name] + operations.map(value)) }
+    row("one-particle sums") { "\($0.oneParticleSums)" }
+    row("kflop: projections") { number.significant($0.projections / 1000, 3) }
+    row("kflop: energy and forces") { number.significant($0.energyAndForces / 1000, 3) }
+    row("kflop: design rows") { number.significant($0.rows / 1000, 3) }
+    row("kflop: extrapolation grade") { number.significant(($0.projections + $0.grade) / 1000, 3) }
     var text = table.text()
-    text += "\n\(number.significant(neighbors, 3)) neighbours within \(number.short(basis.cutoff)) Å"
+    text +=
+      "\n\(number.significant(neighbors, 3)) neighbours within \(number.short(basis.cutoff)) Å"
       + " at \(number.short(density)) atoms/Å³\n"
     if let times {
-      text += "µs per atom, one thread of this machine: projections \(number.significant(times.projections, 2)),"
+      text +=
+        "µs per atom, one thread of this machine: projections \(number.significant(times.projections, 2)),"
         + " energy and forces \(number.significant(times.energyAndForces, 2)),"
         + " design rows \(number.significant(times.designRows, 2))"
       text += times.grades.map { ", with grades \(number.significant($0, 2))\n" } ?? "\n"
@@ -166,7 +202,7 @@ struct BasisRecord: Encodable {
     var density: Double
     var neighbors: Double
     /// Per element; operations are floating-point operations per atom.
-    var operations: [OperationCounts]
+    var operations: [BasisCost.Operations]
     var microsecondsPerAtom: BasisCost.Times?
     var designRowBytesPerAtom: Int
     var factorBytes: Int

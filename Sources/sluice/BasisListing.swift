@@ -45,8 +45,10 @@ struct BasisListing {
     var found: [[Int]: Block] = [:]
     for f in basis.columnFunctions {
       let key = block(of: f)
-      var block = found[key] ?? Block(
-        centre: f.centre, others: Array(key.dropFirst()), ranks: Array(repeating: 0, count: order))
+      var block =
+        found[key]
+        ?? Block(
+          centre: f.centre, others: Array(key.dropFirst()), ranks: Array(repeating: 0, count: order))
       block.ranks[f.rank - 1] += 1
       block.largestLevel = max(block.largestLevel, level(f))
       found[key] = block

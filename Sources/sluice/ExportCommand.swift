@@ -45,7 +45,8 @@ private func export(_ arguments: Arguments) throws -> Int32 {
     throw UsageError("--data goes with .asi only")
   }
   if input.lowercased().hasSuffix(".asi") {
-    throw UsageError("'\(printable(input))' is an active set; it holds no coefficients, so no potential can be made of it")
+    throw UsageError(
+      "'\(printable(input))' is an active set; it holds no coefficients, so no potential can be made of it")
   }
   let output = try FrameOutput(target, shape: .lines)
   defer { output.discard() }

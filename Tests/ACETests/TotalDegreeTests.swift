@@ -43,7 +43,11 @@ import Testing
             guard level <= degree.largest[min(rank, degree.largest.count) - 1] + 1e-9 else { continue }
             var runs: [Int] = []
             for i in ns.indices {
-              if i > 0, ns[i] == ns[i - 1], species[i] == species[i - 1] { runs[runs.count - 1] += 1 } else { runs.append(1) }
+              if i > 0, ns[i] == ns[i - 1], species[i] == species[i - 1] {
+                runs[runs.count - 1] += 1
+              } else {
+                runs.append(1)
+              }
             }
             if !rule.intermediates(ls: ls, runs: runs).isEmpty { expected.insert(species + ns + ls) }
           } else {

@@ -82,7 +82,8 @@ struct BasisTests {
     (["basis", "-e", "W", "--degree", "6", "--functions", "5"], "exclude each other"),
     (["basis", "-e", "W", "--degree", "90"], "beyond"), (["basis", "-e", "W", "--radial", "Bessel"], "radial"),
     (["basis", "-e", "W", "--radial", "ChebPow", "--lambda", "1"], "at least 2"),
-    (["basis", "-e", "W", "--density", "0"], "--density"), (["basis", "p.yaml", "--order", "2"], "goes without a file"),
+    (["basis", "-e", "W", "--density", "0"], "--density"),
+    (["basis", "p.yaml", "--order", "2"], "goes without a file"),
   ]) func whatMakesNoSenseIsSaid(_ words: [String], _ cause: String) throws {
     let outcome = try Program().run(words)
     #expect(outcome.status == 2 && outcome.messages.contains(cause), "\(words): \(outcome.messages)")

@@ -90,7 +90,8 @@ struct ExportTests {
     (["export", "p.yaml", "-o", "-"], 2, "--format"), (["export", "p.yaml"], 2, "--output is missing"),
     (["export", "p.asi", "-o", "p.yaml"], 2, "holds no coefficients"),
     (["export", "p.yaml", "-d", "x", "-o", "p.yace"], 2, "--data goes with .asi"),
-    (["export", "none.yaml", "-o", "p.yace"], 1, "none.yaml"), (["export", "torn.yaml", "-o", "q.yace"], 1, "torn.yaml"),
+    (["export", "none.yaml", "-o", "p.yace"], 1, "none.yaml"),
+    (["export", "torn.yaml", "-o", "q.yace"], 1, "torn.yaml"),
     (["export", "p.yaml", "-d", "none.xyz", "-o", "p.asi"], 1, "none.xyz"),
   ]) func errorsSayWhatToDo(_ words: [String], _ status: Int32, _ cause: String) throws {
     let program = try Program()

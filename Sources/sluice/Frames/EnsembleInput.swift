@@ -20,7 +20,8 @@ struct EnsembleInput: Sendable {
     let fileSystem = PosixFileSystem()
     guard potential.columnCoefficients != nil else {
       throw Diagnostic(
-        .error, code: "not-linear", cause: "the ensemble of a potential with a non-linear embedding cannot be evaluated.",
+        .error, code: "not-linear",
+        cause: "the ensemble of a potential with a non-linear embedding cannot be evaluated.",
         remedy: "Give a linear potential.")
     }
     var archive: String?
@@ -66,13 +67,16 @@ struct EnsembleInput: Sendable {
       let matrix: Matrix
       do { matrix = try Matrix(numPyBytes: bytes) } catch { throw failure("\(name): \(error).") }
       guard matrix.columns == columns, matrix.storage.allSatisfy(\.isFinite) else {
-        throw failure("\(name) must hold \(columns) finite numbers per member, as the potential has; it has \(matrix.columns).")
+        throw failure(
+          "\(name) must hold \(columns) finite numbers per member, as the potential has; it has \(matrix.columns).")
       }
       return matrix
     }
     let coefficients = try matrix("coefficients.npy", columns: basis.columnCount)
     let energies = try matrix("referenceEnergies.npy", columns: basis.elements.count)
-    guard energies.rows == coefficients.rows else { throw failure("coefficients and reference energies differ in number.") }
+    guard energies.rows == coefficients.rows else {
+      throw failure("coefficients and reference energies differ in number.")
+    }
     return (coefficients, energies)
   }
 

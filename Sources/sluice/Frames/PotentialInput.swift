@@ -16,7 +16,9 @@ struct PotentialInput {
       let bytes = try PosixFileSystem().readFile(file)
       do throws(PotentialFileError) {
         // Names lie; only the B basis has a list of species.
-        self = PotentialInput.isYAML(bytes) ? .coupled(try Potential(yaml: bytes)) : .expanded(try CTildeFile(decoding: bytes))
+        self =
+          PotentialInput.isYAML(bytes)
+          ? .coupled(try Potential(yaml: bytes)) : .expanded(try CTildeFile(decoding: bytes))
       } catch { throw error.sentence(file: file) }
     }
   }

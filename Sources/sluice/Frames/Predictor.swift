@@ -74,11 +74,14 @@ struct Predictor: Sendable {
       try check()
       do throws(ACEError) {
         let began = threadSeconds()
-        let evaluation = try evaluator.evaluate(potential, configuration, workspace: workspace)
-        let grades: [Double]? =
-          if let inverses {
-            try evaluator.grades(of: configuration, inverses: inverses, workspace: workspace)
-          } else { nil }
+        let evaluation: Evaluation
+        var grades: [Double]?
+        if let inverses {
+          (evaluation, grades) = try evaluator.evaluate(
+            potential, configuration, inverses: inverses, workspace: workspace)
+        } else {
+          evaluation = try evaluator.evaluate(potential, configuration, workspace: workspace)
+        }
         let deviation: EnsembleInput.Deviation? =
           if let ensemble { try ensemble.deviation(configuration, evaluator, workspace) } else { nil }
         result.statistics.seconds += threadSeconds() - began
