@@ -21,7 +21,7 @@ public struct BasisParameters: Sendable {
       "Basis functions per element, the simplest first; unused with degree.")
     let degrees = try parameters.numbers(
       "degree", default: [], in: .positive,
-      "In place of functions: all functions with sum of n/radialWeight + l/angularWeight up to this; one number for"
+      "In place of functions: all functions with sum of n/radialWeight + l/angularWeight up to this; one entry for"
         + " all ranks or one for each.")
     let radialWeight = try parameters.number(
       "radialWeight", default: 1, in: .positive, "How much n is worth in the degree.")

@@ -104,7 +104,8 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
         try refuse("the shell must lie between 0 and the cutoff")
       }
     case .chebPow(let lambda):
-      if !(lambda >= 1 && lambda <= 50) { try refuse("lambda must lie in 1...50, not \(lambda)") }
+      // Forces would jump at the cutoff with less than the square.
+      if !(lambda >= 2 && lambda <= 50) { try refuse("lambda must lie in 2...50, not \(lambda)") }
     case .sBessel, .chebLinear: break
     }
   }
