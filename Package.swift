@@ -61,7 +61,7 @@ let pluginNames: [Target.Dependency] = [
 let programs: [Target] = [
   .executableTarget(
     name: "sluice",
-    dependencies: ["Engine", "Report", "VASP", "ACE", "Configurations", "Platform", "LinearAlgebra"]
+    dependencies: ["Engine", "Report", "VASP", "ACE", "Novelty", "Configurations", "Platform", "LinearAlgebra"]
       + pluginNames),
   // Labels from a published embedded-atom potential for tungsten, written in VASP's layout.
   .target(name: "TungstenReference", dependencies: ["Configurations"]),

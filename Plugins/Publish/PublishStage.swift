@@ -10,7 +10,7 @@ import StageKit
 /// Writes what users take away: lists, structures ready to run, the potential, the report.
 public struct PublishStage: FoldStage {
   public static let description = StageDescription(
-    name: "publish", version: 1,
+    name: "publish", version: 2,
     summary: "Writes the run folder: candidate lists, VASP folders, the potential for LAMMPS, the report.",
     takes: [
       StageInput(.ranking), StageInput(.activeSets), StageInput(.potential), StageInput(.candidates),
@@ -27,7 +27,7 @@ public struct PublishStage: FoldStage {
 
   public init(parameters: inout ParameterDecoder) throws(ParameterError) {
     writesLAMMPS = try parameters.logical(
-      "lammps", default: true, "Write the potential as .yaml, .yace and .asi.")
+      "lammps", default: true, "Write the potential as .yaml, .yace and .asi, and its ensemble.")
     structures = try parameters.choice(
       "structures", of: ["vasp", "none"], default: "vasp", "A ready-to-run folder per listed structure, or none.")
     template = try parameters.text(
@@ -67,6 +67,11 @@ public struct PublishStage: FoldStage {
     let potential = try Potential(yaml: yaml)
     draft.add("potential/\(context.project).yaml", yaml)
     draft.add("potential/\(context.project).yace", potential.yace)
+    // Members for `sluice predict --ensemble`.
+    if inputs.whole(.potential).part("ensemble.npz") != nil {
+      draft.add(
+        "potential/\(context.project).ensemble.npz", try context.bytes(inputs.whole(.potential), "ensemble.npz"))
+    }
     let sets = inputs.whole(.activeSets)
     var inverses: [(element: Element, inverse: Matrix)] = []
     for (index, element) in potential.basis.elements.enumerated() {

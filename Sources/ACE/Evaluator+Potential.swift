@@ -9,11 +9,13 @@ extension Evaluator {
     guard potential.basis == basis else {
       throw .mismatch("the potential was made for another basis")
     }
-    return try evaluateUnchecked(potential, configuration, workspace)
+    var none: GradeCollector?
+    return try evaluateUnchecked(potential, configuration, &none, workspace)
   }
 
   func evaluateUnchecked(
-    _ potential: Potential, _ configuration: Configuration, _ workspace: Workspace
+    _ potential: Potential, _ configuration: Configuration, _ grades: inout GradeCollector?,
+    _ workspace: Workspace
   ) throws(ACEError) -> Evaluation {
     let atoms = try AtomBlocks(configuration, basis: basis)
     var energies = [Double](repeating: 0, count: configuration.count)
@@ -26,6 +28,7 @@ extension Evaluator {
       let embedding = potential.embeddings[block.element]
       let coefficients = potential.coefficients[block.element]
       let values = self.values(program, environment, workspace)
+      grades?.append(values, block)
       var densities = [Double](repeating: 0, count: 8 * embedding.densityCount)
       var slopes = densities
       let buffer = workspace.lane.reserve(16 * embedding.densityCount)

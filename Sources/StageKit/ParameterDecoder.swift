@@ -354,6 +354,9 @@ public struct ParameterDecoder: Sendable {
     }
   }
 
+  /// Whether the user wrote this key, whatever its value.
+  public func isGiven(_ name: String) -> Bool { find(name) != nil }
+
   /// A stage may refuse a combination of values, at the place of one of them.
   public func refuse(_ name: String, _ message: String) -> ParameterError {
     ParameterError("\(path)\(name) \(message)", at: find(name)?.value.place ?? place)

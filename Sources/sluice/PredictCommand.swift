@@ -21,6 +21,10 @@ let predictCommand = Command(
     Option("potential", short: "p", value: "FILE", "The potential: .yaml or .yace."),
     Option("output", short: "o", value: "OUT", "The extended XYZ file to write, '-' for standard output."),
     Option("active-set", short: "a", value: "FILE", "A .asi file: adds the column gamma, the extrapolation grade."),
+    Option(
+      "ensemble", value: "PATH",
+      "ensemble.npz, or a folder of potentials: adds force_deviation (largest of any member from their mean, eV/Å)"
+        + " and energy_deviation (standard deviation, eV/atom)."),
     Option("per-atom", "Adds the column energies, eV per atom."),
     Option("keys", value: "KEYS", "Names of the labels: ase (default) or mace (REF_energy …)."),
     Option("steps", value: "STEPS", "all (default), last, or every:N: those whose number is a multiple of N."),
@@ -43,8 +47,8 @@ private func predict(_ arguments: Arguments) throws -> Int32 {
   let predictor: Predictor
   do {
     predictor = try Predictor(
-      potential: file, activeSet: arguments.value("active-set"), perAtom: arguments.has("per-atom"),
-      writer: ExtendedXYZWriter(keys == "mace" ? .mace : .ase))
+      potential: file, activeSet: arguments.value("active-set"), ensemble: arguments.value("ensemble"),
+      perAtom: arguments.has("per-atom"), writer: ExtendedXYZWriter(keys == "mace" ? .mace : .ase))
   } catch let error as Diagnostic {
     complain("\(error)")
     return 1
@@ -96,6 +100,8 @@ private struct PredictionRun {
     let isStream = options.output == "-"
     var spool = FrameSpool(folder: output.scratch)
     var (statistics, failures, frames) = (PredictionStatistics(), [Diagnostic](), 0)
+    let start = start
+    func rate(_ atoms: Int) -> Int { Int(Double(atoms) / max(Date().timeIntervalSince(start), 1e-3)) }
     let pool = OrderedPool<Piece, PredictedPiece>(
       threads: options.threads, worker: { Workspace() },
       work: { workspace, piece in
@@ -117,7 +123,9 @@ private struct PredictionRun {
           spool = FrameSpool(folder: output.scratch)
           if isStream { try output.flush() }
         }
-        line.show("\(frames) frames  \(collection.sources.last?.source ?? "")")
+        line.show(
+          "\(frames) frames, \(statistics.atoms) atoms, \(rate(statistics.atoms)) atoms/s  "
+            + (collection.sources.last?.source ?? ""))
       })
     for unit in inputs.units {
       var pending: [Configuration] = []

@@ -8,6 +8,7 @@ let version = "0.1.0"
 let commands: [Command] = [
   runCommand, watchCommand, checkCommand, statusCommand, explainCommand, retryCommand, verifyCommand,
   repairCommand, stagesCommandEntry, convertCommand, predictCommand,
+  basisCommand, exportCommand,
 ]
 
 /// Runs what was typed; the exit code.
