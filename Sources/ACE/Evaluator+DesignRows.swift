@@ -36,7 +36,7 @@ extension Evaluator {
       let program = programs[block.element]
       if program.functionCount == 0 { continue }
       let environment = try BlockEnvironment(
-        block, of: atoms, program: program, workspace: workspace)
+        block, of: atoms, program: program, gradients: true, workspace: workspace)
       program.multiply(environment.nodes, gradients: true)
       let values = self.values(program, environment, workspace)
       projections?.append(values, block)
@@ -69,7 +69,7 @@ extension Evaluator {
     guard let start = segments.first?.start else { return }
     let width = segments.last!.start + segments.last!.padded - start
     let leaves = program.leafComponents
-    let merge = SlotMap(environment.sources[start..<start + width], atoms.list)
+    let merge = SlotMap(UnsafeBufferPointer(start: environment.atoms + start, count: width))
     let merged = merge.width < width
     let size = Self.panelColumns(width)
     let outWidth = merged ? merge.width : width
@@ -128,22 +128,21 @@ private struct SlotMap {
   var sources: [Int32] = []
   let width: Int
 
-  init(_ entries: ArraySlice<Int32>, _ list: NeighborList) {
+  /// `neighbors`: the atom of each neighbour, -1 for padding.
+  init(_ neighbors: UnsafeBufferPointer<Int32>) {
     var known: [Int32: Int32] = [:]
-    for entry in entries {
-      guard entry >= 0 else {
+    sources = Array(neighbors)
+    for atom in neighbors {
+      guard atom >= 0 else {
         slots.append(-1)
-        sources.append(-1)
         continue
       }
-      let atom = list.neighbors[Int(entry)].index
       let slot = known[atom] ?? Int32(atoms.count)
       if slot == atoms.count {
         known[atom] = slot
         atoms.append(atom)
       }
       slots.append(slot)
-      sources.append(atom)
     }
     width = (atoms.count + 7) / 8 * 8
   }

@@ -21,7 +21,7 @@ extension Evaluator {
     for block in atoms.blocks {
       let program = programs[block.element]
       let environment = try BlockEnvironment(
-        block, of: atoms, program: program, workspace: workspace)
+        block, of: atoms, program: program, gradients: true, workspace: workspace)
       program.multiply(environment.nodes, gradients: false)
       let embedding = potential.embeddings[block.element]
       let coefficients = potential.coefficients[block.element]
@@ -79,13 +79,11 @@ extension Evaluator {
       sluice_ace_contract(
         program.channels.pointer + segment.neighborElement, &harmonics, &neighbors, Int32(members),
         weights, pairs)
-      environment.atoms.withUnsafeBufferPointer { atoms in
-        for m in 0..<members {
-          totals[m].add(
-            &neighbors, distance: environment.distance + segment.start, count: segment.count,
-            atoms: atoms.baseAddress! + segment.start, centre: block.atoms[segment.lane],
-            gradients: pairs + 3 * m * segment.padded)
-        }
+      for m in 0..<members {
+        totals[m].add(
+          &neighbors, distance: environment.distance + segment.start, count: segment.count,
+          atoms: environment.atoms + segment.start, centre: block.atoms[segment.lane],
+          gradients: pairs + 3 * m * segment.padded)
       }
     }
   }
