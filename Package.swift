@@ -91,6 +91,11 @@ let testTargets: [Target] = [
   tests("ConfigurationsTests", ["Configurations", "Platform", "TungstenReference"]),
   tests("VASPTests", ["VASP", "Configurations", "Platform", "TungstenReference"]),
   tests("LinearAlgebraTests", ["LinearAlgebra"]),
+  // The kernels once more, compiled for any x86-64 processor.
+  .target(
+    name: "PortableKernels", dependencies: ["CKernels"], path: "Tests/PortableKernels",
+    cSettings: [.unsafeFlags(["-O1"])]),
+  tests("KernelTests", ["CKernels", "PortableKernels"]),
   tests("ACETests", ["ACE", "Configurations", "LinearAlgebra"]),
   tests("RegressionTests", ["Regression", "LinearAlgebra", "Platform"]),
   tests("NoveltyTests", ["Novelty", "LinearAlgebra"]),

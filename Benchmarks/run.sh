@@ -17,7 +17,7 @@ cpu() { # label, bytes, command…: CPU seconds of the best of three runs, and M
   awk -v l="$label" -v t="$best" -v b="$bytes" 'BEGIN { printf "%-44s %8.3f s CPU %8.0f MB/s\n", l, t, b / 1e6 / (t > 0 ? t : 1e-9) }'
 }
 
-echo "== ACE: bcc tungsten, one thread, microseconds per atom"
+echo "== ACE: bcc tungsten, microseconds per atom"
 "$bin/ace-benchmark"
 
 echo

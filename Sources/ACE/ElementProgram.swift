@@ -54,6 +54,16 @@ struct ElementProgram: Sendable {
     sluice_ace_forward(ops.pointer, Int32(gradients ? ops.count : forwardOps), &tables, nodes)
   }
 
+  /// Entries of the tables of some couplings: role 0 forward, 1 and 2 by the first and second factor.
+  func entries(_ range: Range<Int>, role: Int) -> Int {
+    range.reduce(0) { sum, k in
+      let op = ops.pointer[k]
+      let table = Int(role == 0 ? op.table : role == 1 ? op.table_x : op.table_y)
+      let first = tableRows.pointer[Int(tableStarts.pointer[table])]
+      return sum + Int(tableRows.pointer[Int(tableStarts.pointer[table + 1])] - first)
+    }
+  }
+
   /// Harmonics that any neighbour element needs, at least one.
   var harmonicCount: Int {
     var largest = 0

@@ -54,18 +54,29 @@ struct AtomBlocks {
   init(_ configuration: Configuration, basis: Basis) throws(ACEError) {
     var elements: [Int32] = []
     elements.reserveCapacity(configuration.count)
-    var atomsOfElement = [[Int]](repeating: [], count: basis.elements.count)
     for (atom, element) in configuration.species.enumerated() {
       guard let index = basis.index(of: element) else {
         throw .unknownElement(element, atom: atom)
       }
       elements.append(Int32(index))
-      atomsOfElement[index].append(atom)
     }
     do {
       list = try NeighborList(configuration, cutoff: basis.cutoff)
     } catch {
       throw .neighborList(error)
+    }
+    self.elements = elements
+    blocks = Self.blocks(of: Array(configuration.species.indices), elements)
+  }
+
+  /// Blocks of some atoms, by element, in the order given.
+  func blocks(of atoms: [Int]) -> [Block] { Self.blocks(of: atoms, elements) }
+
+  private static func blocks(of atoms: [Int], _ elements: [Int32]) -> [Block] {
+    var atomsOfElement: [[Int]] = []
+    for atom in atoms {
+      while atomsOfElement.count <= Int(elements[atom]) { atomsOfElement.append([]) }
+      atomsOfElement[Int(elements[atom])].append(atom)
     }
     var blocks: [Block] = []
     for (element, atoms) in atomsOfElement.enumerated() {
@@ -74,8 +85,7 @@ struct AtomBlocks {
           Block(element: element, atoms: Array(atoms[start..<min(start + 8, atoms.count)])))
       }
     }
-    self.elements = elements
-    self.blocks = blocks
+    return blocks
   }
 }
 

@@ -185,6 +185,7 @@ struct AtomBins {
   }
 
   /// Appends the neighbours of one atom; those of one index come with ascending images.
+  @inline(__always)
   private func search(
     _ atom: Int, _ cutoff: Double, _ limit: Int, _ found: inout [Found], _ hits: inout [Int32]
   ) throws(NeighborListError) {
@@ -249,6 +250,7 @@ struct AtomBins {
     return (Int(place - image * count), image)
   }
 
+  @inline(__always)
   private func append(
     _ atom: Int, _ range: Range<Int>, _ boxImage: SIMD3<Int32>, _ cutoff: Double, _ found: inout [Found],
     _ hits: inout [Int32]
