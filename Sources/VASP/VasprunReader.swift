@@ -2,6 +2,7 @@
 
 import CLibXML2
 import Configurations
+import Glibc
 import Platform
 
 /// Reads vasprun.xml as a stream: libxml2's SAX2 push parser, no document tree. A file that breaks
@@ -12,7 +13,12 @@ public final class VasprunReader {
   // Behind a pointer of its own, which is what libxml2 hands back with every event.
   private let handler: UnsafeMutablePointer<VasprunHandler>
   private let context: xmlParserCtxtPtr
-  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+  private static let capacity = 1 << 17
+  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
+  /// Bytes at the front of the buffer that wait for the rest of their line.
+  private var waiting = 0
+  /// Whether plain rows are taken out of the text before it is parsed.
+  private let takesRows: Bool
   private var isFirst = true
   private var atStart = true
   private var isOver = false
@@ -31,11 +37,17 @@ public final class VasprunReader {
   package var run: RunDescription { handler.pointee.description() }
 
   /// `name` is what provenance and messages call the source.
-  public init(_ source: any ByteSource, name: String) {
+  public convenience init(_ source: any ByteSource, name: String) {
+    self.init(source, name: name, takesRows: true)
+  }
+
+  /// `takesRows`: false has libxml2 parse everything, for tests.
+  package init(_ source: any ByteSource, name: String, takesRows: Bool) {
     self.source = source
     self.name = name
+    self.takesRows = takesRows
     handler = .allocate(capacity: 1)
-    handler.initialize(to: VasprunHandler(file: name))
+    handler.initialize(to: VasprunHandler(file: name, capacity: Self.capacity))
     var callbacks = VasprunHandler.callbacks
     guard let context = xmlCreatePushParserCtxt(&callbacks, handler, nil, 0, nil) else {
       preconditionFailure("libxml2 does not start")
@@ -85,28 +97,52 @@ public final class VasprunReader {
   }
 
   private func parseMore() throws(Diagnostic) {
-    var count = try fill(from: 0)
+    let got = try fill(from: waiting)
+    var end = waiting + got
     var start = 0
     if isFirst {
       // Enough to see a byte order mark, however small the pieces are.
-      while count > 0, count < 3 {
-        let more = try fill(from: count)
+      while end > 0, end < 3 {
+        let more = try fill(from: end)
         if more == 0 { break }
-        count += more
+        end += more
       }
       isFirst = false
-      if count >= 3, buffer[0] == 0xEF, buffer[1] == 0xBB, buffer[2] == 0xBF { start = 3 }
+      if end >= 3, buffer[0] == 0xEF, buffer[1] == 0xBB, buffer[2] == 0xBF { start = 3 }
     }
-    let isEnd = count == 0
+    let isEnd = got == 0
     if atStart {
       // An XML declaration may have nothing before it; blanks do no harm otherwise.
-      while start < count, [0x20, 0x09, 0x0A, 0x0D].contains(buffer[start]) { start += 1 }
-      if start == count, !isEnd { return }
+      while start < end, [0x20, 0x09, 0x0A, 0x0D].contains(buffer[start]) { start += 1 }
+      if start == end, !isEnd { return }
       atStart = false
     }
-    replaced += makeASCII(UnsafeMutableRawBufferPointer(rebasing: buffer[start..<count]))
-    let text = buffer.baseAddress!.assumingMemoryBound(to: CChar.self) + start
-    let code = xmlParseChunk(context, text, Int32(count - start), isEnd ? 1 : 0)
+    replaced += makeASCII(UnsafeMutableRawBufferPointer(rebasing: buffer[max(start, waiting)..<end]))
+    if takesRows, !isEnd, handler.pointee.sawRoot {
+      let text = UnsafeBufferPointer(start: bytes, count: end)
+      let taken = handler.pointee.plainRows.take(text)
+      // A line that fills the buffer is parsed as it is.
+      if taken > 0 || end < buffer.count {
+        waiting = end - taken
+        memmove(bytes, bytes + taken, waiting)
+        try parse(handler.pointee.plainRows.output, handler.pointee.plainRows.count, isEnd: false)
+        return
+      }
+    }
+    waiting = 0
+    if end > start { handler.pointee.plainRows.skip(endingWith: buffer[end - 1]) }
+    try parse(bytes + start, end - start, isEnd: isEnd)
+  }
+
+  private var bytes: UnsafeMutablePointer<UInt8> {
+    buffer.baseAddress!.assumingMemoryBound(to: UInt8.self)
+  }
+
+  private func parse(_ text: UnsafeMutablePointer<UInt8>, _ count: Int, isEnd: Bool) throws(Diagnostic) {
+    guard count > 0 || isEnd else { return }
+    let code = text.withMemoryRebound(to: CChar.self, capacity: count) {
+      xmlParseChunk(context, $0, Int32(count), isEnd ? 1 : 0)
+    }
     if let refusal = handler.pointee.refusal {
       isOver = true
       throw refusal
