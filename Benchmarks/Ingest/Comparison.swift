@@ -107,6 +107,7 @@ struct Comparison {
           + right(decimals(median(costs.map(\.wall)), 3), 9)
           + right(decimals(costs.map(\.peakMegabytes).max()!, 1), 9))
     }
+    fflush(nil)
   }
 }
 

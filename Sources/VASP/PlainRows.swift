@@ -30,7 +30,7 @@ struct PlainRows {
 
   /// The rows that were taken out, by the number of their instruction from `first` on.
   private var tables: [[Vector3]] = []
-  private var first = 0
+  private var first: Int
 
   private var place = Place.anywhere
   /// Whether the text so far ended within a line.
@@ -38,13 +38,15 @@ struct PlainRows {
 
   /// Shortest text that an instruction can replace: a row with its newline.
   private static let shortestRow = 13
-  private static let longestInstruction = 32
+  private static let longestInstruction = 40
 
   /// `capacity`: bytes of text that are given at once, at most.
   init(capacity: Int) {
     // An instruction may be longer than the row in whose place it stands.
     self.capacity = capacity + (capacity / Self.shortestRow + 1) * Self.longestInstruction
     output = .allocate(capacity: self.capacity)
+    // A number that no file can know: an instruction that it holds itself means nothing.
+    first = Int.random(in: 1 << 60..<1 << 61)
   }
 
   func deallocate() { output.deallocate() }
