@@ -220,15 +220,15 @@ struct VasprunHandler {
     let rows = plainRows.rows(number)
     guard skipped == 0, open.last == .varray else { return }
     switch rowsOf {
-    case .basis: append(rows, to: &basis, atMost: 4)
-    case .positions: append(rows, to: &fractional, atMost: Self.mostRows)
-    case .forces: append(rows, to: &forces, atMost: Self.mostRows)
-    case .stress: append(rows, to: &stress, atMost: 4)
+    case .basis: Self.append(rows, to: &basis, atMost: 4)
+    case .positions: Self.append(rows, to: &fractional, atMost: Self.mostRows)
+    case .forces: Self.append(rows, to: &forces, atMost: Self.mostRows)
+    case .stress: Self.append(rows, to: &stress, atMost: 4)
     default: break
     }
   }
 
-  private func append(_ rows: [Vector3], to table: inout [Vector3], atMost limit: Int) {
+  private static func append(_ rows: [Vector3], to table: inout [Vector3], atMost limit: Int) {
     if table.isEmpty, rows.count <= limit {
       table = rows
     } else {
