@@ -71,6 +71,7 @@ let programs: [Target] = [
   // Run by hand (`make bench`), never as a test.
   .executableTarget(
     name: "ace-benchmark", dependencies: ["ACE", "Configurations", "LinearAlgebra"], path: "Benchmarks/ACE"),
+  .executableTarget(name: "ingest-benchmark", path: "Benchmarks/Ingest"),
   .executableTarget(
     name: "accuracy-benchmark",
     dependencies: ["ACE", "Regression", "Configurations", "VASP", "LinearAlgebra", "Platform"],

@@ -26,8 +26,8 @@ public final class OutcarReader {
     case searching
     /// Rows of "direct lattice vectors" still to come.
     case lattice(Int)
-    /// Rows of a force table so far; -1 before its rule.
-    case forces(Int)
+    /// A force table follows: read at once, row by row.
+    case forces
     /// Lines of the energy block still to look at.
     case energy(Int)
     /// Rows of a magnetization table so far, negative in its heading.
@@ -39,8 +39,8 @@ public final class OutcarReader {
   private var latticeRows: [Vector3] = []
   private var step = IonicStep(index: 0)
   private var learned = IonicStep(index: 0)
-  private var tablePositions: [Vector3] = []
-  private var tableForces: [Vector3] = []
+  /// Rows of the force table before.
+  private var lastRowCount = 0
   private var tableIsLearned = false
   private var energyIsLearned = false
   private var stressIsLearned = false
@@ -94,6 +94,7 @@ public final class OutcarReader {
   package func nextStep() throws(Diagnostic) -> IonicStep? {
     while queue.isEmpty && !isOver {
       if let line = try lines.next() { take(line) } else { finish() }
+      while case .forces = mode, !isOver, try takeForces() {}
     }
     return queue.isEmpty ? nil : queue.removeFirst()
   }
@@ -132,8 +133,7 @@ public final class OutcarReader {
     case .lattice(let left):
       takeLattice(line, left)
       return
-    case .forces(let row):
-      if takeForces(line, row) { return }
+    case .forces: break
     case .energy(let left):
       if takeEnergy(line, left) { return }
     case .moments(let axis, let row):
@@ -162,9 +162,7 @@ public final class OutcarReader {
       if line.has("POSITION ", at: at), line.behind("TOTAL-FORCE (eV/Angst)", from: at) != nil {
         looksLikeOutcar = true
         tableIsLearned = line.behind("(ML)", from: at) != nil
-        tablePositions = []
-        tableForces = []
-        mode = .forces(-1)
+        mode = .forces
         return
       }
     case 0x64:  // d
@@ -316,44 +314,49 @@ public final class OutcarReader {
     return (Vector3(a, b, c), Vector3(d, e, f))
   }
 
-  /// False where the line no longer belongs to the table.
-  private func takeForces(_ line: UnsafeBufferPointer<UInt8>, _ row: Int) -> Bool {
-    if row < 0 {
-      mode = .forces(0)
-      return true
-    }
-    var at = 0
-    while at < line.count, line[at] == 0x20 { at += 1 }
-    let isRule = line.has("-----", at: at)
-    if !isRule {
-      // Fields that overflowed side by side cannot be told apart: no number, but still a row.
-      let starred = line.behind("**", from: at) != nil
-      guard let (position, force) = vectors(line) ?? (starred ? (.notANumber, .notANumber) : nil)
-      else {
-        mode = .searching
-        return beginsRunWithin(line)
+  /// Reads the table whose heading has just been read, up to the line that ends it. False where the file
+  /// ends first.
+  private func takeForces() throws(Diagnostic) -> Bool {
+    // The rule below the heading.
+    guard try lines.next() != nil else { return false }
+    let expected = header.ionCount
+    var positions: [Vector3] = []
+    var forces: [Vector3] = []
+    positions.reserveCapacity(lastRowCount)
+    forces.reserveCapacity(lastRowCount)
+    repeat {
+      guard let line = try lines.next() else { return false }
+      if let (position, force) = vectors(line) {
+        if forces.count + 1 == expected, beginsRunWithin(line) { return true }
+        positions.append(position)
+        forces.append(force)
+        continue
       }
-      guard row < OutcarHeader.mostAtoms else {
+      var at = 0
+      while at < line.count, line[at] == 0x20 { at += 1 }
+      if line.has("-----", at: at) { break }
+      // Fields that overflowed side by side cannot be told apart: no number, but still a row.
+      guard line.behind("**", from: at) != nil else {
         mode = .searching
+        if !beginsRunWithin(line) { search(line) }
         return true
       }
-      if row + 1 == header.ionCount, beginsRunWithin(line) { return true }
-      tablePositions.append(position)
-      tableForces.append(force)
-      mode = .forces(row + 1)
-      if row + 1 != header.ionCount { return true }
-    }
+      if forces.count + 1 == expected, beginsRunWithin(line) { return true }
+      positions.append(.notANumber)
+      forces.append(.notANumber)
+    } while forces.count != expected && forces.count < OutcarHeader.mostAtoms
     mode = .searching
-    guard header.ionCount == nil || tableForces.count == header.ionCount else { return true }
+    lastRowCount = forces.count
+    guard expected == nil || forces.count == expected else { return true }
     if tableIsLearned {
-      learned.positions = tablePositions
-      learned.forces = tableForces
+      learned.positions = positions
+      learned.forces = forces
       learned.cell = cell
       learned.line = lines.line
     } else {
       if step.forces != nil { flush() }
-      step.positions = tablePositions
-      step.forces = tableForces
+      step.positions = positions
+      step.forces = forces
       step.cell = cell
     }
     return true

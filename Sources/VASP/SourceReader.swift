@@ -16,6 +16,8 @@ public struct SourceReader {
   public var steps: StepSelection
   /// Whether the files of one run become one source.
   public var pairsRuns: Bool
+  /// What the `digest` of each source is: a digest, unless nothing of it is kept.
+  public var identity = ContentIdentity.digest
 
   /// Takes each configuration of a source as it is known to be good.
   public typealias Deliver = (Configuration) throws(Diagnostic) -> Void

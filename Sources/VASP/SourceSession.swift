@@ -57,7 +57,7 @@ extension SourceReader {
     }
 
     mutating func read(_ source: any ByteSource, name: String, isAlone: Bool) throws(Diagnostic) {
-      let stream = SourceStream(source, name: name, limits: reader.limits)
+      let stream = SourceStream(source, name: name, limits: reader.limits, identity: reader.identity)
       while let entry = try stream.next() {
         try take(entry, alone: isAlone && !stream.isArchive)
       }

@@ -1,5 +1,6 @@
 import CLibXML2
 import Configurations
+import Glibc
 
 /// Receives libxml2's events and keeps only what a step or the settings need. Everything else
 /// (eigenvalues, densities of states, projections) passes by at the cost of a counter.
@@ -74,14 +75,19 @@ struct VasprunHandler {
   private var kPointShift: String?
   private var sawKPoints = false
 
+  /// What is taken out of the text before the parser sees it. The reader's: it outlives a run.
+  var plainRows: PlainRows
+
   /// Which run of the file this is.
   private let part: Int
 
   /// - Parameters:
   ///   - part: which run of the file it is.
   ///   - stepCount: steps of the runs before it.
-  init(file: String, part: Int = 0, stepCount: Int = 0) {
+
+  init(file: String, plainRows: PlainRows, part: Int = 0, stepCount: Int = 0) {
     self.file = file
+    self.plainRows = plainRows
     self.part = part
     self.stepCount = stepCount
   }
@@ -228,6 +234,28 @@ struct VasprunHandler {
     }
   }
 
+  /// Takes the rows in whose place "<?rows NUMBER?>" stands.
+  mutating func instruction(_ target: UnsafePointer<UInt8>, _ data: UnsafePointer<UInt8>) {
+    guard strcmp(target, "rows") == 0, let number = Int(String(cString: data)) else { return }
+    let rows = plainRows.rows(number)
+    guard skipped == 0, open.last == .varray else { return }
+    switch rowsOf {
+    case .basis: Self.append(rows, to: &basis, atMost: 4)
+    case .positions: Self.append(rows, to: &fractional, atMost: Self.mostRows)
+    case .forces: Self.append(rows, to: &forces, atMost: Self.mostRows)
+    case .stress: Self.append(rows, to: &stress, atMost: 4)
+    default: break
+    }
+  }
+
+  private static func append(_ rows: [Vector3], to table: inout [Vector3], atMost limit: Int) {
+    if table.isEmpty, rows.count <= limit {
+      table = rows
+    } else {
+      table.append(contentsOf: rows.prefix(limit - min(limit, table.count)))
+    }
+  }
+
   mutating func refuse(_ code: String, _ cause: String) {
     guard refusal == nil else { return }
     refusal = Diagnostic(
@@ -270,7 +298,6 @@ struct VasprunHandler {
       if attributes.equals("name", "forces") {
         rowsOf = .forces
         forces = []
-        forces.reserveCapacity(species.count)
       } else if attributes.equals("name", "stress") {
         rowsOf = .stress
         stress.removeAll(keepingCapacity: true)
@@ -312,10 +339,10 @@ struct VasprunHandler {
     guard capturing else { return }
     capturing = false
     switch textOf {
-    case .basis: if basis.count <= 3 { basis.append(vector()) }
+    case .basis: if basis.count < 4 { basis.append(vector()) }
     case .positions: if fractional.count < Self.mostRows { fractional.append(vector()) }
     case .forces: if forces.count < Self.mostRows { forces.append(vector()) }
-    case .stress: if stress.count <= 3 { stress.append(vector()) }
+    case .stress: if stress.count < 4 { stress.append(vector()) }
     case .selective:
       guard selective.count < 3 * Self.mostRows else { return }
       for byte in text.bytes where byte == 0x54 || byte == 0x46 { selective.append(byte == 0x54) }

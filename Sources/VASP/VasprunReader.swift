@@ -2,6 +2,7 @@
 
 import CLibXML2
 import Configurations
+import Glibc
 import Platform
 
 /// Reads vasprun.xml as a stream: libxml2's SAX2 push parser, no document tree. A file that breaks
@@ -12,7 +13,12 @@ public final class VasprunReader {
   // Behind a pointer of its own, which is what libxml2 hands back with every event.
   private let handler: UnsafeMutablePointer<VasprunHandler>
   private var context: xmlParserCtxtPtr
-  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+  private static let capacity = 1 << 17
+  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
+  /// Bytes at the front of the buffer that wait for the rest of their line.
+  private var waiting = 0
+  /// Whether plain rows are taken out of the text before it is parsed.
+  private let takesRows: Bool
   private var isFirst = true
   /// Of the runs before the one being read: several vasprun.xml may have been written into one file.
   private var earlierRuns: [RunDescription] = []
@@ -38,11 +44,17 @@ public final class VasprunReader {
   package var runs: [RunDescription] { earlierRuns + [handler.pointee.description()] }
 
   /// `name` is what provenance and messages call the source.
-  public init(_ source: any ByteSource, name: String) {
+  public convenience init(_ source: any ByteSource, name: String) {
+    self.init(source, name: name, takesRows: true)
+  }
+
+  /// `takesRows`: false has libxml2 parse everything, for tests.
+  package init(_ source: any ByteSource, name: String, takesRows: Bool) {
     self.source = source
     self.name = name
+    self.takesRows = takesRows
     handler = .allocate(capacity: 1)
-    handler.initialize(to: VasprunHandler(file: name))
+    handler.initialize(to: VasprunHandler(file: name, plainRows: PlainRows(capacity: Self.capacity)))
     context = Self.makeContext(handler, line: 1)
   }
 
@@ -61,6 +73,7 @@ public final class VasprunReader {
   deinit {
     xmlFreeParserCtxt(context)
     handler.pointee.destroy()
+    handler.pointee.plainRows.deallocate()
     handler.deinitialize(count: 1)
     handler.deallocate()
     buffer.deallocate()
@@ -106,31 +119,47 @@ public final class VasprunReader {
   }
 
   private func parseMore() throws(Diagnostic) {
-    var count = try fill(from: 0)
+    let got = try fill(from: waiting)
+    var end = waiting + got
     var start = 0
     if isFirst {
       // Enough to see a byte order mark, however small the pieces are.
-      while count > 0, count < 3 {
-        let more = try fill(from: count)
+      while end > 0, end < 3 {
+        let more = try fill(from: end)
         if more == 0 { break }
-        count += more
+        end += more
       }
       isFirst = false
-      if count >= 3, buffer[0] == 0xEF, buffer[1] == 0xBB, buffer[2] == 0xBF { start = 3 }
+      if end >= 3, buffer[0] == 0xEF, buffer[1] == 0xBB, buffer[2] == 0xBF { start = 3 }
     }
-    let isEnd = count == 0
+    let isEnd = got == 0
     if atStart {
       // An XML declaration may have nothing before it; blanks do no harm otherwise.
-      while start < count, [0x20, 0x09, 0x0A, 0x0D].contains(buffer[start]) { start += 1 }
-      if start == count, !isEnd { return }
+      while start < end, [0x20, 0x09, 0x0A, 0x0D].contains(buffer[start]) { start += 1 }
+      if start == end, !isEnd { return }
       atStart = false
     }
-    replaced += makeASCII(UnsafeMutableRawBufferPointer(rebasing: buffer[start..<count]))
-    try parse(UnsafeMutableRawBufferPointer(rebasing: buffer[start..<count]), isEnd: isEnd)
+    replaced += makeASCII(UnsafeMutableRawBufferPointer(rebasing: buffer[max(start, waiting)..<end]))
+    if takesRows, !isEnd, handler.pointee.sawRoot, search == nil {
+      let bytes = buffer.baseAddress!.assumingMemoryBound(to: UInt8.self)
+      let taken = handler.pointee.plainRows.take(UnsafeBufferPointer(start: bytes, count: end))
+      // A line that fills the buffer is parsed as it is.
+      if taken > 0 || end < buffer.count {
+        waiting = end - taken
+        memmove(bytes, bytes + taken, waiting)
+        let (rest, count) = (handler.pointee.plainRows.output, handler.pointee.plainRows.count)
+        try parse(UnsafeMutableRawBufferPointer(start: rest, count: count), isEnd: false)
+        return
+      }
+    }
+    waiting = 0
+    if end > start { handler.pointee.plainRows.skip(endingWith: buffer[end - 1]) }
+    try parse(UnsafeMutableRawBufferPointer(rebasing: buffer[start..<end]), isEnd: isEnd)
   }
 
   /// Parses `bytes`; where a run ends or breaks in them, goes on with the next one that begins behind it.
   private func parse(_ bytes: UnsafeMutableRawBufferPointer, isEnd: Bool) throws(Diagnostic) {
+    guard !bytes.isEmpty || isEnd else { return }
     if search != nil {
       guard let found = search!.take(UnsafeRawBufferPointer(bytes)) else {
         if isEnd || search!.isHopeless { finish(atEnd: isEnd) }
@@ -181,10 +210,12 @@ public final class VasprunReader {
         cause: "another run begins here" + (old.sawEnd ? "." : "; the one before it breaks off.")))
     earlierRuns.append(old.description())
     xmlFreeParserCtxt(context)
-    let waiting = old.steps
+    let undelivered = old.steps
     handler.pointee.destroy()
-    handler.pointee = VasprunHandler(file: name, part: earlierRuns.count, stepCount: old.stepCount)
-    handler.pointee.steps = waiting
+    // Rows that were taken out of the text ahead belong to the run that begins.
+    handler.pointee = VasprunHandler(
+      file: name, plainRows: old.plainRows, part: earlierRuns.count, stepCount: old.stepCount)
+    handler.pointee.steps = undelivered
     context = Self.makeContext(handler, line: line)
   }
 

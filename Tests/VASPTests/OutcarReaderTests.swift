@@ -1,4 +1,5 @@
 import Configurations
+import Foundation
 import Platform
 import TestSupport
 import Testing
@@ -112,6 +113,25 @@ struct OutcarReaderTests {
       "TOTAL-FORCE (eV/Angst)\n", with: "TOTAL-FORCE (eV/Angst),      FORCE-w/o vdW (eV/Angst)\n"
     ).replacing("0.062500\n", with: "0.062500     9.000000      9.000000           NaN\n")
     #expect(try read(text).configurations[0].labels.forces == RunText.Step().forces)
+  }
+
+  @Test func tablesThatBreakOff() throws {
+    let text = RunText(steps: three).outcar()
+    let rows = text.components(separatedBy: " POSITION  ")
+    // Within the last table: in its heading, its rule, a row, between rows.
+    let last = rows[0] + rows[1...2].map { " POSITION  " + $0 }.joined() + " POSITION  "
+    for count in [20, 70, 100, 160, 240] {
+      let (all, reader) = try read(last + rows[3].prefix(count))
+      #expect(all.map(\.labels.energy) == [-10.5, -11.5])
+      #expect(reader.diagnostics.map(\.code) == ["truncated"] && !reader.isComplete, "\(count)")
+      #expect(reader.diagnostics[0].cause.hasSuffix("the step it breaks off in was dropped."), "\(count)")
+    }
+    // A line that is no row ends a table, and may begin the next: many times over.
+    let heading = " POSITION                                       TOTAL-FORCE (eV/Angst)\n -----\n"
+    let row = "  0.0 0.0 0.0  1.0 2.0 3.0\n"
+    let broken = RunText().outcar().replacing(
+      " magnetization (x)", with: String(repeating: heading + row, count: 50_000) + "\n magnetization (x)")
+    #expect(try read(broken).configurations.map(\.labels) == read(RunText().outcar()).configurations.map(\.labels))
   }
 
   @Test func machineLearnedBlocksAreMarked() throws {

@@ -115,9 +115,11 @@ struct InputReader: Sendable {
     _ body: (SourceReader, SourceReader.Deliver) throws(Diagnostic) -> [ReadSource]
   ) throws -> [SourceAccount] {
     // The last step is chosen here: the last of a run may be one that does not count.
-    let reader = SourceReader(
+    var reader = SourceReader(
       formats: [ExtendedXYZFrames.self, StructureFrames.self], steps: steps == .last ? .all : steps,
       pairsRuns: pairsRuns)
+    // Nothing is stored: it only matters whether the same content came twice.
+    reader.identity = .fingerprint
     var failure: (any Error)?
     var accounts: [SourceAccount] = []
     FrameContext.$current.withValue(context) {
