@@ -147,6 +147,26 @@ public struct ParameterDecoder: Sendable {
     return value
   }
 
+  /// Words of a small language, such as 'every:10'. `parse` refuses what means nothing; the value's description
+  /// is its one canonical spelling.
+  public mutating func words<Value: CustomStringConvertible>(
+    _ name: String, form: String, default fallback: Value, _ help: String,
+    _ parse: (String) throws(ParameterWordError) -> Value
+  ) throws(ParameterError) -> Value {
+    describe(name, form, Self.quoted("\(fallback)"), "", help)
+    guard let member = find(name) else {
+      record(name, Self.quoted("\(fallback)"))
+      return fallback
+    }
+    guard case .text(let text) = member.value.content else { throw wrong(member, "text in quotes: \(form)") }
+    let value: Value
+    do throws(ParameterWordError) { value = try parse(text) } catch {
+      throw ParameterError("\(path)\(name): \(error)", at: member.value.place)
+    }
+    record(name, Self.quoted("\(value)"))
+    return value
+  }
+
   public mutating func texts(_ name: String, default fallback: [String]?, _ help: String)
     throws(ParameterError) -> [String]
   {
@@ -423,6 +443,16 @@ public struct ParameterDecoder: Sendable {
 
   private static func quoted(_ text: String) -> String {
     "'" + text.replacing("\\", with: "\\\\").replacing("'", with: "\\'") + "'"
+  }
+}
+
+/// Text of a parameter that means nothing.
+public struct ParameterWordError: Error, Sendable, CustomStringConvertible {
+  public let description: String
+
+  /// `word`: what stands where one of `known` should.
+  public init(_ message: String, word: String? = nil, known: [String] = []) {
+    description = message + (word.map { didYouMean($0, among: known) } ?? "")
   }
 }
 

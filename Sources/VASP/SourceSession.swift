@@ -132,8 +132,13 @@ extension SourceReader {
         files: [entry.name])
       var sink = Sink(reader.steps, deliver)
       var refusals = StepRefusals()
+      var machineLearned = 0
       do {
         while let step = try run.next() {
+          guard reader.takes(step) else {
+            machineLearned += 1
+            continue
+          }
           let configuration: Configuration
           do {
             configuration = try step.configuration(source: entry.name)
@@ -154,6 +159,7 @@ extension SourceReader {
       result.digest = entry.digest
       result.settings = run.description.settings
       result.diagnostics = refusals.diagnostics + result.diagnostics + run.diagnostics
+      sink.tell(&result, machineLearned: machineLearned)
       if let damage = entry.damage, result.error == nil { result.diagnostics.append(damage) }
       if result.error != nil { result.configurations = [] }
       result.isComplete = run.isComplete && entry.truncation == nil
@@ -171,15 +177,16 @@ extension SourceReader {
       do {
         while var step = try run.next() {
           switch reader.steps {
-          case .all: break
           case .every(let n): if step.index % n != 0 { step.strip() }
           case .last:
-            if (try? step.configuration(source: "")) != nil {
+            if reader.takes(step), (try? step.configuration(source: "")) != nil {
               if let previous = lastUsable { reading.steps[previous].strip() }
               lastUsable = reading.steps.count
             } else {
               step.strip()
             }
+          // The other rules look at what the files of a run say together.
+          default: break
           }
           reading.steps.append(step)
         }
@@ -225,6 +232,7 @@ extension SourceReader {
         result.isComplete = false
         if entry.damage == nil { try entry.drain() }
       }
+      sink.tell(&result)
       result.digest = entry.digest
       if entry.truncation != nil { result.isComplete = false }
       if result.error != nil || isNew(result.digest, result.name) { results.append(result) }
@@ -262,7 +270,16 @@ extension SourceReader {
         var sink = Sink(reader.steps, deliver)
         defer { deliveryFailed = deliveryFailed || sink.failed }
         var refusals = StepRefusals()
-        for step in reading.steps where !step.isStripped {
+        var machineLearned = 0
+        for step in reading.steps {
+          guard reader.takes(step) else {
+            machineLearned += 1
+            continue
+          }
+          guard !step.isStripped else {
+            sink.pass()
+            continue
+          }
           let configuration: Configuration
           do {
             configuration = try step.configuration(source: reading.name)
@@ -275,6 +292,7 @@ extension SourceReader {
         try sink.close()
         result.configurations = sink.kept
         result.diagnostics += refusals.diagnostics
+        sink.tell(&result, machineLearned: machineLearned)
       }
       results.append(result)
     }
@@ -282,27 +300,39 @@ extension SourceReader {
 
   /// Applies the step selection to configurations that come one by one.
   private struct Sink {
-    private let selection: StepSelection
+    private var selector: StepSelector
     private let deliver: Deliver?
-    private var last: Configuration?
+    private var passed = 0
     private(set) var kept: [Configuration] = []
     /// True once `deliver` has thrown: then the whole reading ends with its error.
     private(set) var failed = false
 
     init(_ selection: StepSelection, _ deliver: Deliver?) {
-      self.selection = selection
+      selector = StepSelector(selection)
       self.deliver = deliver
     }
 
     mutating func take(_ configuration: Configuration) throws(Diagnostic) {
-      switch selection {
-      case .all: try give(configuration)
-      case .every(let n): if configuration.provenance.ionicStep % n == 0 { try give(configuration) }
-      case .last: last = configuration
-      }
+      if selector.take(configuration) { try give(configuration) }
     }
 
-    mutating func close() throws(Diagnostic) { if let last { try give(last) } }
+    /// A step that was known not to be selected before it became a configuration.
+    mutating func pass() { passed += 1 }
+
+    mutating func close() throws(Diagnostic) {
+      if let last = selector.finish() { try give(last) }
+    }
+
+    /// Says of a source how many steps there were, and which could not be chosen from.
+    func tell(_ result: inout ReadSource, machineLearned: Int = 0) {
+      result.offered = selector.offered + passed
+      result.diagnostics += selector.diagnostics(of: result.name)
+      guard machineLearned > 0 else { return }
+      result.diagnostics.append(
+        Diagnostic(
+          .warning, code: "machine-learned", place: .init(file: result.name),
+          cause: "\(machineLearned) machine-learned \(machineLearned == 1 ? "step was" : "steps were") left out."))
+    }
 
     private mutating func give(_ configuration: Configuration) throws(Diagnostic) {
       guard let deliver else {
@@ -317,6 +347,10 @@ extension SourceReader {
       }
     }
   }
+}
+
+extension SourceReader {
+  fileprivate func takes(_ step: IonicStep) -> Bool { keepsMachineLearned || !step.machineLearned }
 }
 
 /// vasprun.xml and OUTCAR readers as one thing that gives steps.

@@ -52,15 +52,9 @@ struct ReadingOptions {
   }
 
   private static func steps(_ text: String) throws(UsageError) -> StepSelection {
-    switch text {
-    case "all": return .all
-    case "last": return .last
-    default:
-      let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-      if parts.count == 2, parts[0] == "every", let n = Int(parts[1]), n > 0 { return .every(n) }
+    do throws(StepSelectionError) { return try StepSelection(words: text) } catch {
       throw UsageError(
-        "--steps must be all, last or every:N with N from 1, not '\(text)'"
-          + (text.hasPrefix("every") ? "" : didYouMean(text, among: ["all", "last"])))
+        "--steps \(error)" + (error.unknownWord.map { didYouMean($0, among: StepSelectionError.knownWords) } ?? ""))
     }
   }
 
