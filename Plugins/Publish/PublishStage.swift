@@ -10,7 +10,7 @@ import StageKit
 /// Writes what users take away: lists, structures ready to run, the potential, the report.
 public struct PublishStage: FoldStage {
   public static let description = StageDescription(
-    name: "publish", version: 1,
+    name: "publish", version: 2,
     summary: "Writes the run folder: candidate lists, VASP folders, the potential for LAMMPS, the report.",
     takes: [
       StageInput(.ranking), StageInput(.activeSets), StageInput(.potential), StageInput(.candidates),
@@ -56,6 +56,7 @@ public struct PublishStage: FoldStage {
       }
     }
     if writesLAMMPS { try addPotential(inputs, context, to: &draft) }
+    draft.add("screening.json", try PublishedScreening(inputs, context).encoded())
     draft.add("fit.json", try context.bytes(inputs.whole(.potential), "fit.json"))
     let report = try ReportBuilder(inputs, context, candidates: candidates, published: published, note: note).content()
     draft.add("report.html", ReportPage(report).html())

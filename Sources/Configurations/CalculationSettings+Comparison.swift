@@ -14,50 +14,27 @@ extension CalculationSettings {
     ("Hubbard U", { $0.hubbardU.map { $0.isEmpty ? "none" : $0.sorted().joined(separator: ", ") } }),
   ]
 
-  /// In which settings two calculations differ, in plain words ("ENCUT 400 vs 520"). A setting that one
-  /// of them does not state is no difference; POTCARs are compared element by element.
-  public func differences(from other: CalculationSettings) -> [String] {
-    var found: [String] = []
-    for field in Self.comparable {
-      if let mine = field.value(self), let theirs = field.value(other), mine != theirs {
-        found.append("\(field.name) \(mine) vs \(theirs)")
-      }
-    }
-    let (mine, theirs) = (pseudopotentialsByElement, other.pseudopotentialsByElement)
-    for (element, title) in mine.sorted(by: { $0.key < $1.key }) {
-      if let otherTitle = theirs[element], otherTitle != title {
-        found.append("POTCAR of \(element) '\(title)' vs '\(otherTitle)'")
-      }
-    }
-    return found
+  /// Names of the settings that must agree; POTCARs come beside them, one by element ("POTCAR of W").
+  public static var comparedNames: [String] { comparable.map(\.name) }
+
+  /// What the source states of the settings that must agree, as name and value in words, in a fixed order.
+  public var comparedSettings: [(name: String, value: String)] {
+    Self.comparable.compactMap { field in field.value(self).map { (field.name, $0) } }
+      + pseudopotentialsByElement.sorted { $0.key < $1.key }.map { ("POTCAR of \($0.key)", $0.value) }
   }
 
-  /// The settings that count, in words; "not stated" where there are none.
-  public var summary: String {
-    var words = Self.comparable.compactMap { field in field.value(self).map { "\(field.name) \($0)" } }
-    words += pseudopotentialsByElement.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
-    return words.isEmpty ? "not stated" : words.joined(separator: ", ")
-  }
-
-  /// Fills what this one leaves open from the other.
-  public func completed(by other: CalculationSettings) -> CalculationSettings {
-    var result = self
-    result.functional = functional ?? other.functional
-    result.planeWaveCutoff = planeWaveCutoff ?? other.planeWaveCutoff
-    result.spinPolarised = spinPolarised ?? other.spinPolarised
-    result.nonCollinear = nonCollinear ?? other.nonCollinear
-    result.spinOrbit = spinOrbit ?? other.spinOrbit
-    result.dispersion = dispersion ?? other.dispersion
-    result.hubbardU = hubbardU ?? other.hubbardU
-    let known = pseudopotentialsByElement
-    let added = other.pseudopotentialsByElement.filter { known[$0.key] == nil }
-    let titles = (pseudopotentials ?? []) + added.sorted { $0.key < $1.key }.map(\.value)
-    result.pseudopotentials = titles.isEmpty ? nil : titles
-    return result
+  /// A setting that need not agree, by its INCAR name; KPOINTS and VERSION too. Nil where the source does not say.
+  public func carriedSetting(_ name: String) -> String? {
+    switch name {
+    case "KPOINTS": kPoints
+    case "VERSION": version
+    case "ISMEAR", "SIGMA": smearing
+    default: other[name]
+    }
   }
 
   /// POTCAR titles by the element in their second word ("PAW_PBE W_pv 06Sep2000" is W's).
-  var pseudopotentialsByElement: [String: String] {
+  private var pseudopotentialsByElement: [String: String] {
     var titles: [String: String] = [:]
     for title in pseudopotentials ?? [] {
       let words = title.split(separator: " ")

@@ -148,17 +148,25 @@ public struct ParameterDecoder: Sendable {
   }
 
   /// Words of a small language, such as 'every:10'. `parse` refuses what means nothing; the value's description
-  /// is its one canonical spelling.
+  /// is its one canonical spelling. With `takesObject`, `{ ENCUT: 520 }` may stand for 'ENCUT=520'.
   public mutating func words<Value: CustomStringConvertible>(
     _ name: String, form: String, default fallback: Value, _ help: String,
-    _ parse: (String) throws(ParameterWordError) -> Value
+    takesObject: Bool = false, _ parse: (String) throws(ParameterWordError) -> Value
   ) throws(ParameterError) -> Value {
     describe(name, form, Self.quoted("\(fallback)"), "", help)
     guard let member = find(name) else {
       record(name, Self.quoted("\(fallback)"))
       return fallback
     }
-    guard case .text(let text) = member.value.content else { throw wrong(member, "text in quotes: \(form)") }
+    let text: String
+    switch member.value.content {
+    case .text(let words): text = words
+    case .object(let entries) where takesObject && !entries.isEmpty:
+      var pairs: [String] = []
+      for entry in entries { pairs.append("\(entry.key)=\(try scalar(entry.value))") }
+      text = pairs.joined(separator: ", ")
+    default: throw wrong(member, takesObject ? form : "text in quotes: \(form)")
+    }
     let value: Value
     do throws(ParameterWordError) { value = try parse(text) } catch {
       throw ParameterError("\(path)\(name): \(error)", at: member.value.place)
@@ -430,6 +438,15 @@ public struct ParameterDecoder: Sendable {
 
   private func wrong(_ member: ParameterValue.Member, _ expected: String) -> ParameterError {
     ParameterError("\(path)\(member.key) must be \(expected)", at: member.value.place)
+  }
+
+  private func scalar(_ value: ParameterValue) throws(ParameterError) -> String {
+    switch value.content {
+    case .text(let text): return text
+    case .number(let number): return Self.text(number)
+    case .logical(let flag): return flag ? "T" : "F"
+    case .null, .list, .object: throw ParameterError("a number, true, false or text is expected", at: value.place)
+    }
   }
 
   private static func text(_ value: Double) -> String {
