@@ -142,7 +142,7 @@ struct InputReader: Sendable {
       account.sources.filter { SourceAccount.runFormats.contains($0.format) }.map { Path.parent($0.name) })
     account.sources.removeAll { source in
       guard structures[source.name] != nil, runs.contains(Path.parent(source.name)) else { return false }
-      account.passedOver.append(PassedOver(name: source.name, reason: "a structure beside the run it belongs to"))
+      account.passedOver.append(PassedOver(source.name, .besideRun))
       return true
     }
   }

@@ -36,6 +36,11 @@ struct ReadingOptions {
       types: try Self.types(arguments.value("types")))
   }
 
+  /// Refuses an output that must not be replaced, before anything is written.
+  func checkOutput() throws {
+    if output != "-" { try InputList.check(output: output, against: operands, PosixFileSystem()) }
+  }
+
   func inputs() throws -> InputList {
     try InputList(
       operands, fileSystem: PosixFileSystem(), output: output == "-" ? nil : output, pairsRuns: pairsRuns,
