@@ -72,7 +72,9 @@ struct ReportBuilder {
     }
     content.settingsGroups = screening.settingsGroups.map { group in
       var facts = [ProvenanceEntry("settings", group.settings)]
-      if !group.differences.isEmpty { facts.append(ProvenanceEntry("differs in", group.differences.joined(separator: ", "))) }
+      if !group.differences.isEmpty {
+        facts.append(ProvenanceEntry("differs in", group.differences.joined(separator: ", ")))
+      }
       let members = group.sources.map { names[$0] ?? $0.short }.sorted()
       let more = members.count > 5 ? " and \(members.count - 5) more (screening.json lists all)" : ""
       facts.append(ProvenanceEntry("sources (\(members.count))", members.prefix(5).joined(separator: ", ") + more))

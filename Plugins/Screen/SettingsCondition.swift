@@ -102,7 +102,9 @@ enum SettingsPolicy: Equatable, CustomStringConvertible {
       var conditions: [SettingsCondition] = []
       for part in parts {
         let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        guard sides.count == 2 else { throw ParameterWordError("'\(part)' must be a setting and its value, as ENCUT=520") }
+        guard sides.count == 2 else {
+          throw ParameterWordError("'\(part)' must be a setting and its value, as ENCUT=520")
+        }
         let condition = try SettingsCondition(Self.trimmed(sides[0]), Self.trimmed(sides[1]), further: further)
         guard !conditions.contains(where: { $0.name == condition.name }) else {
           throw ParameterWordError("\(SettingsCondition.tag(condition.name)) is given twice")

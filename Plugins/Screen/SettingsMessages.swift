@@ -28,7 +28,8 @@ struct SettingsMessages {
       found.append(
         Diagnostic(
           .note, code: "settings-not-stated",
-          cause: "\(count(groups.undecided, "source")) do not state what separates the groups and were counted with the "
+          cause:
+            "\(count(groups.undecided, "source")) do not state what separates the groups and were counted with the "
             + "largest that they do not contradict."))
     }
     return found
@@ -51,7 +52,8 @@ struct SettingsMessages {
     guard policy != .all else {
       return Diagnostic(
         .warning, code: "settings-mixed",
-        cause: "All \(groups.groups.count) groups are fitted together, although energies of different settings do not compare.",
+        cause:
+          "All \(groups.groups.count) groups are fitted together, although energies of different settings do not compare.",
         remedy: "settings: 'largest' in the screen stage, or settings: '\(own.name)', keeps to one.")
     }
     let left = groups.groups.filter { !$0.isUsed }

@@ -110,7 +110,8 @@ private func convert(_ arguments: Arguments) throws -> Int32 {
     let status = collection.exitStatus()
     if options.json {
       let summary = ConvertSummary(
-        output: options.output, format: format, steps: "\(options.reader.steps)", frames: output.frames, atoms: output.atoms, exit: Int(status),
+        output: options.output, format: format, steps: "\(options.reader.steps)", frames: output.frames,
+        atoms: output.atoms, exit: Int(status),
         sources: collection.sources, passedOver: collection.passedOver)
       FileHandle.standardOutput.write(Data(try CanonicalJSON.encode(summary, pretty: true)))
     }

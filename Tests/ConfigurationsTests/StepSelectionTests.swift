@@ -25,11 +25,13 @@ import TungstenReference
   }
 
   @Test(arguments: [
-    ("", "is no rule"), ("lost", "is no rule"), ("every", "whole number"), ("every:0", "from 1"), ("every:-3", "from 1"),
+    ("", "is no rule"), ("lost", "is no rule"), ("every", "whole number"), ("every:0", "from 1"),
+    ("every:-3", "from 1"),
     ("every:2.5", "whole number"), ("energy", "eV/atom"), ("energy:0", "above 0"), ("energy:-1", "above 0"),
     ("energy:nan", "above 0"), ("energy:inf", "above 0"), ("energy:0x1p-3", "above 0"), ("energy:1meV", "eV/atom"),
     ("force:", "eV/Å"), ("force-rms:x", "eV/Å"), ("distance:1.5", "1.41"), ("distance:0", "above 0"),
-    ("last:3", "takes no value"), ("all+first", "only 'last'"), ("every:3+last+last", "only 'last'"), ("+last", "no rule"),
+    ("last:3", "takes no value"), ("all+first", "only 'last'"), ("every:3+last+last", "only 'last'"),
+    ("+last", "no rule"),
   ]) func whatMeansNothingIsRefused(words: String, expected: String) {
     do {
       let rule = try StepSelection(words: words)
@@ -125,7 +127,9 @@ import TungstenReference
       return (changes.map { $0 * $0 }.reduce(0, +) / Double(changes.count)).squareRoot() > threshold
     case .distance(let threshold):
       let known = leaders(judged.map { steps[$0] }, threshold)
-      return SlowDescriptor.all(step).contains { row in known.allSatisfy { SlowDescriptor.distance($0, row) > threshold } }
+      return SlowDescriptor.all(step).contains { row in
+        known.allSatisfy { SlowDescriptor.distance($0, row) > threshold }
+      }
     default: return nil
     }
   }
@@ -168,7 +172,9 @@ import TungstenReference
   @Test func thresholdsAreMonotonousWhereTheyMustBe() throws {
     // One atom that moves away: what a wider threshold keeps, a narrower one exceeds in number.
     let steps = Trajectory(seed: 9, count: 30, gaps: false).steps
-    for (narrow, wide) in [("energy:0.004", "energy:0.4"), ("force:0.1", "force:10"), ("distance:0.02", "distance:0.3")] {
+    for (narrow, wide) in [
+      ("energy:0.004", "energy:0.4"), ("force:0.1", "force:10"), ("distance:0.02", "distance:0.3"),
+    ] {
       let (many, few) = (
         select(try StepSelection(words: narrow), steps), select(try StepSelection(words: wide), steps)
       )
@@ -184,7 +190,8 @@ import TungstenReference
     smaller.labels.forces?.removeLast()
     for words in ["energy:100", "force:100", "force-rms:100"] {
       var selector = StepSelector(try StepSelection(words: words))
-      #expect([steps[0], smaller, steps[2], steps[2]].map { selector.take($0) } == [true, true, true, false], "\(words)")
+      #expect(
+        [steps[0], smaller, steps[2], steps[2]].map { selector.take($0) } == [true, true, true, false], "\(words)")
     }
   }
 
@@ -195,7 +202,8 @@ import TungstenReference
     var selector = StepSelector(.energy(100))
     #expect(steps.map { selector.take($0) } == [true, true, false, false])
     #expect(selector.diagnostics(of: "OUTCAR").map(\.code) == ["unconverged", "not-judged"])
-    #expect(selector.diagnostics(of: "OUTCAR").map(\.description).joined().contains("1 step kept without being compared"))
+    #expect(
+      selector.diagnostics(of: "OUTCAR").map(\.description).joined().contains("1 step kept without being compared"))
     // Atoms that no neighbour list can be made of.
     var flat = steps[0]
     flat.cell?.vectors = .zero
@@ -266,7 +274,8 @@ enum SlowDescriptor {
     let configuration = disturbed(2)
     let before = try EnvironmentDescriptor.descriptors(of: configuration, elements: [tungsten])
     let angle = 0.7
-    let rotation = Matrix3([cos(angle), sin(angle), 0], [-sin(angle), cos(angle), 0], [0, 0, 1])
+    let rotation =
+      Matrix3([cos(angle), sin(angle), 0], [-sin(angle), cos(angle), 0], [0, 0, 1])
       * Matrix3([1, 0, 0], [0, 0, 1], [0, -1, 0])
     let order = configuration.positions.indices.reversed().map { $0 }
     var moved = configuration

@@ -161,7 +161,9 @@ import TungstenReference
   @Test func elementsOfOneKindOfPOTCARDoNotConflict() throws {
     var alloy = Dropped("alloy", frames: 1)
     alloy.settings.pseudopotentials = ["PAW_PBE W_sv 04Sep2015", "PAW_PBE Re 17Jan2003"]
-    let screened = try screen([alloy, Dropped("a", frames: 1), Dropped("re", frames: 1, potcar: "PAW_PBE Re 17Jan2003")])
+    let screened = try screen([
+      alloy, Dropped("a", frames: 1), Dropped("re", frames: 1, potcar: "PAW_PBE Re 17Jan2003"),
+    ])
     #expect(screened.screening.settingsGroups.count == 1)
   }
 
@@ -204,7 +206,8 @@ import TungstenReference
     let screened = try screen(Self.mixed, [("settings", .text("functional=LDA"))])
     let text = try #require(screened.diagnostic("settings-differ")).cause
     #expect(text.contains("functional PBE vs LDA"), "\(text)")
-    #expect(try #require(screened.diagnostic("settings-left-out")).cause.hasPrefix("Used: the group named 'functional=LDA'"))
+    #expect(
+      try #require(screened.diagnostic("settings-left-out")).cause.hasPrefix("Used: the group named 'functional=LDA'"))
   }
 
   @Test func anOpenNameTakesTheLargestAndSaysSo() throws {

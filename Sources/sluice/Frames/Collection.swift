@@ -53,7 +53,8 @@ final class FrameCollection {
       sources.append(
         SourceLine(
           source: source.name, outcome: source.error == nil ? .empty : .failed, format: source.format,
-          offered: source.offered, frames: 0, atoms: 0, complete: source.isComplete, files: source.files, settings: source.settings,
+          offered: source.offered, frames: 0, atoms: 0, complete: source.isComplete, files: source.files,
+          settings: source.settings,
           diagnostics: source.diagnostics))
     }
     try spool.drain { frame, bytes in
@@ -81,4 +82,5 @@ final class FrameCollection {
   func exitStatus(otherErrors: Int = 0) -> Int32 {
     guard failures + otherErrors > 0 else { return 0 }
     return output.frames > 0 ? 3 : 1
-  }}
+  }
+}

@@ -128,7 +128,8 @@ extension FrameCollection {
 
 extension SourceLine {
   fileprivate var reasonForNothing: String {
-    diagnostics.first?.cause ?? "no ionic step in it has a force-consistent energy (runs for bands, response, GW or BSE have none)."
+    diagnostics.first?.cause
+      ?? "no ionic step in it has a force-consistent energy (runs for bands, response, GW or BSE have none)."
   }
 }
 
@@ -143,7 +144,9 @@ extension CalculationSettings {
     if let kPoints { parts.append(kPoints) }
     if spinPolarised == true { parts.append("spin") }
     if let hubbardU, !hubbardU.isEmpty { parts.append("+U") }
-    if let version { parts.append("VASP \(version.prefix { $0 != " " }.split(separator: ".").prefix(3).joined(separator: "."))") }
+    if let version {
+      parts.append("VASP \(version.prefix { $0 != " " }.split(separator: ".").prefix(3).joined(separator: "."))")
+    }
     return parts.joined(separator: ", ")
   }
 

@@ -32,7 +32,9 @@ struct FilePattern {
     func path(_ name: String) -> String { folder.isEmpty || folder == "/" ? folder + name : Path.join(folder, name) }
     guard pattern.contains(where: { "*?[".contains($0) }) else {
       let next = path(String(pattern))
-      if try fileSystem.statusIfPresent(of: next) != nil { try collect(rest.dropFirst(), below: next, fileSystem, &found) }
+      if try fileSystem.statusIfPresent(of: next) != nil {
+        try collect(rest.dropFirst(), below: next, fileSystem, &found)
+      }
       return
     }
     let isDeep = pattern == ["*", "*"]
