@@ -24,9 +24,11 @@ extension CalculationSettings {
   }
 
   /// A setting that need not agree, by its INCAR name; KPOINTS and VERSION too. Nil where the source does not say.
+  /// OUTCAR gives the k-points without their centring, which is no statement on the mesh.
   public func carriedSetting(_ name: String) -> String? {
     switch name {
-    case "KPOINTS": kPoints
+    case "KPOINTS":
+      kPoints.flatMap { $0.hasPrefix("mesh ") || $0.hasSuffix("point") || $0.hasSuffix("points") ? nil : $0 }
     case "VERSION": version
     case "ISMEAR", "SIGMA": smearing
     default: other[name]

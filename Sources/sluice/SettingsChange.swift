@@ -10,8 +10,8 @@ struct SettingsChange: CustomStringConvertible {
   private struct Screening: Decodable {
     struct Group: Decodable {
       var name: String
-      var settings: String
       var used: Bool
+      var differences: [String]
       var sources: [String]
     }
 
@@ -43,10 +43,12 @@ struct SettingsChange: CustomStringConvertible {
     let learned = Set(before[0].sources)
     let present = learned.intersection(new.groups.flatMap(\.sources))
     guard 2 * learned.intersection(after[0].sources).count < present.count else { return nil }
+    let left = new.groups.max { learned.intersection($0.sources).count < learned.intersection($1.sources).count }!
+    let sources = after[0].sources.count == 1 ? "1 source" : "\(after[0].sources.count) sources"
     description = """
-      the calculations learned from are others than in run \(all[index - 1].number): now the group '\(after[0].name)' \
-      (\(after[0].settings)), then \(before[0].settings). Name the group in the screen stage to keep to it, as settings: \
-      '\(after[0].name)'.
+      this run learned from other calculations than run \(all[index - 1].number): from the group \
+      '\(after[0].name)' (\(sources)), no more from '\(left.name)' (\(left.differences.joined(separator: ", "))). \
+      To keep to one group whatever arrives, name it in the screen stage, as settings: '\(left.name)'.
       """
   }
 }

@@ -54,7 +54,7 @@ struct ConvertChoiceTests {
   /// The command keeps what the rule keeps of each run by itself, whatever form the run has, whatever lies beside
   /// it, and for any number of threads.
   @Test(arguments: [
-    "first", "first+last", "every:2+last", "energy:0.02", "force:3+last", "force-rms:1.2", "distance:0.05",
+    "first", "first+last", "every:2+last", "energy:0.02", "force:6.5+last", "force-rms:2.2", "distance:0.05",
   ])
   func stepsAreThoseOfTheRule(words: String) throws {
     let program = try Program()
