@@ -48,6 +48,9 @@ public struct IngestStage: ImportStage {
       result.diagnostics += told
       // What is broken cannot be completed by waiting, and does not hold up what lies beside it.
       result.isComplete = result.isComplete && (source.isComplete || told.contains { $0.severity == .error })
+      if source.offered > source.configurations.count {
+        context.count("steps not chosen", source.offered - source.configurations.count)
+      }
       guard source.error == nil, !source.configurations.isEmpty else { continue }
       result.sources.append(try imported(source, in: drop))
     }

@@ -82,7 +82,7 @@ private func squared(_ v: Vector3) -> Double { v.x * v.x + v.y * v.y + v.z * v.z
 /// those of its atoms that are, one after the other, become known too. So the known ones never outnumber the
 /// balls of that radius that the surroundings of the trajectory fill, whatever its length; where even these are too
 /// many for the memory, the oldest are forgotten, and a return to them counts as new.
-struct KnownEnvironments {
+package struct KnownEnvironments {
   private let threshold: Double
   /// Numbers that may be kept for an element: 8 MB.
   private let capacity: Int
@@ -99,16 +99,16 @@ struct KnownEnvironments {
     var oldest = 0
   }
 
-  init(distance: Double, capacity: Int = 1 << 20) {
+  package init(distance: Double, capacity: Int = 1 << 20) {
     threshold = distance * distance
     self.capacity = capacity
   }
 
   /// How many are known.
-  var count: Int { known.values.reduce(0) { $0 + $1.rows.count } }
+  package var count: Int { known.values.reduce(0) { $0 + $1.rows.count } }
 
   /// Whether the configuration is new; nil where its atoms have no neighbour list.
-  mutating func isNew(_ configuration: Configuration) -> Bool? {
+  package mutating func isNew(_ configuration: Configuration) -> Bool? {
     var all = elements
     for element in configuration.species where !all.contains(element) { all.append(element) }
     guard let rows = try? EnvironmentDescriptor.descriptors(of: configuration, elements: all) else { return nil }

@@ -321,4 +321,20 @@ enum SlowDescriptor {
     var selector = StepSelector(.distance(0.01))
     #expect([atom, moved, disturbed(4), atom].map { selector.take($0) } == [true, false, true, false])
   }
+
+  /// Where the room is taken the oldest go: a return to them is new again, and the room is never exceeded.
+  @Test func memoryIsBounded() {
+    func single(_ distance: Double) -> Configuration {
+      Configuration(species: [tungsten, tungsten], positions: [Vector3(0, 0, 0), Vector3(distance, 0, 0)], cell: nil)
+    }
+    let dimers = [1.5, 2.5, 3.5].map(single)
+    // Both atoms of a dimer are alike; two rows of 18 numbers.
+    var small = KnownEnvironments(distance: 0.1, capacity: 40)
+    #expect((dimers + dimers).map { small.isNew($0) } == [true, true, true, true, true, true])
+    #expect(small.count == 2)
+    #expect(small.isNew(dimers[2]) == false)
+    var large = KnownEnvironments(distance: 0.1)
+    #expect((dimers + dimers).map { large.isNew($0) } == [true, true, true, false, false, false])
+    #expect(large.count == 3)
+  }
 }
