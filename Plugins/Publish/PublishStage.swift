@@ -56,6 +56,7 @@ public struct PublishStage: FoldStage {
       }
     }
     if writesLAMMPS { try addPotential(inputs, context, to: &draft) }
+    draft.add("screening.json", try PublishedScreening(inputs, context).encoded())
     draft.add("fit.json", try context.bytes(inputs.whole(.potential), "fit.json"))
     let report = try ReportBuilder(inputs, context, candidates: candidates, published: published, note: note).content()
     draft.add("report.html", ReportPage(report).html())

@@ -10,35 +10,24 @@ extension CalculationSettings {
     }
   }
 
-  /// The settings that count, in words; "not stated" where there are none.
-  public var summary: String {
-    let words = values.filter(\.mustAgree).map { value in
-      value.name.hasPrefix("POTCAR of ")
-        ? "\(value.name.dropFirst("POTCAR of ".count)): \(value.value)" : "\(value.name) \(value.value)"
-    }
-    return words.isEmpty ? "not stated" : words.joined(separator: ", ")
+  /// What the source states of the settings that must agree, as name and value in words, in a fixed order.
+  public var comparedSettings: [(name: String, value: String)] {
+    values.filter(\.mustAgree).map { ($0.name, $0.value) }
   }
 
-  /// Fills what this one leaves open from the other.
-  public func completed(by other: CalculationSettings) -> CalculationSettings {
-    var result = self
-    result.functional = functional ?? other.functional
-    result.planeWaveCutoff = planeWaveCutoff ?? other.planeWaveCutoff
-    result.spinPolarised = spinPolarised ?? other.spinPolarised
-    result.nonCollinear = nonCollinear ?? other.nonCollinear
-    result.spinOrbit = spinOrbit ?? other.spinOrbit
-    result.dispersion = dispersion ?? other.dispersion
-    result.hubbardU = hubbardU ?? other.hubbardU
-    for name in ["PREC", "LASPH"] { result.other[name] = self.other[name] ?? other.other[name] }
-    let known = pseudopotentialsByElement
-    let added = other.pseudopotentialsByElement.filter { known[$0.key] == nil }
-    let titles = (pseudopotentials ?? []) + added.sorted { $0.key < $1.key }.map(\.value)
-    result.pseudopotentials = titles.isEmpty ? nil : titles
-    return result
+  /// A setting that need not agree, by its INCAR name; KPOINTS and VERSION too. Nil where the source does not say.
+  /// A mere number of k-points is no statement on the mesh.
+  public func carriedSetting(_ name: String) -> String? {
+    switch name {
+    case "KPOINTS": kPoints.flatMap { $0.hasSuffix("point") || $0.hasSuffix("points") ? nil : $0 }
+    case "VERSION": version
+    case "ISMEAR", "SIGMA": smearing
+    default: other[name]
+    }
   }
 
   /// POTCAR titles by the element in their second word ("PAW_PBE W_pv 06Sep2000" is W's).
-  var pseudopotentialsByElement: [String: String] {
+  private var pseudopotentialsByElement: [String: String] {
     var titles: [String: String] = [:]
     for title in pseudopotentials ?? [] {
       let words = title.split(separator: " ")

@@ -10,6 +10,8 @@ public struct ReadSource: Sendable {
   public var format: SourceFormat
   /// In the order of their steps; empty where they were handed over one by one.
   public var configurations: [Configuration] = []
+  /// Labelled steps or frames that were there to choose from.
+  public var offered = 0
   public var settings: CalculationSettings?
   public var diagnostics: [Diagnostic] = []
   /// Whether the file is whole: `</modeling>`, the timing block, and the end of every compression
@@ -37,15 +39,6 @@ public struct ReadSource: Sendable {
 
   /// The reason why nothing of the source may be used, nil for none.
   public var error: Diagnostic? { diagnostics.first { $0.severity == .error } }
-}
-
-/// Which ionic steps or frames are kept.
-public enum StepSelection: Sendable, Equatable {
-  case all
-  /// The last one that is fit to be a configuration.
-  case last
-  /// Those whose index is a multiple of this.
-  case every(Int)
 }
 
 /// One file of a run folder: its path within the folder, and how to open it when its turn comes.

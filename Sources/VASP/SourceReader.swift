@@ -13,7 +13,11 @@ public struct SourceReader {
   /// Formats asked before the content is called unknown, in this order.
   public var formats: [any FrameFormat.Type]
   public var limits: SourceLimits
+  /// Applied to each source by itself.
   public var steps: StepSelection
+  /// Whether steps that VASP's own force field made are given too, marked as such. Frames of other formats
+  /// are given whoever labelled them.
+  public var keepsMachineLearned: Bool
   /// Whether the files of one run become one source.
   public var pairsRuns: Bool
   /// What the `digest` of each source is: a digest, unless nothing of it is kept.
@@ -24,12 +28,12 @@ public struct SourceReader {
 
   public init(
     formats: [any FrameFormat.Type] = [], limits: SourceLimits = SourceLimits(),
-    steps: StepSelection = .all, pairsRuns: Bool = true
+    steps: StepSelection = .all, keepsMachineLearned: Bool = true, pairsRuns: Bool = true
   ) {
-    if case .every(let n) = steps { precondition(n > 0, "every n-th step needs n > 0") }
     self.formats = formats
     self.limits = limits
     self.steps = steps
+    self.keepsMachineLearned = keepsMachineLearned
     self.pairsRuns = pairsRuns
   }
 

@@ -150,7 +150,8 @@ extension SourceReader {
       let run = StepSource(entry, format)
       var parts: [StreamedPart] = []
       var repeats = RepeatedSteps()
-      var sink = Sink(reader.steps, deliver)
+      // One for each part.
+      var sinks: [Sink] = []
       var failure: Diagnostic?
       do {
         while let step = try run.next() {
@@ -161,16 +162,19 @@ extension SourceReader {
             } else {
               // A file whose runs are of different calculations becomes several sources.
               if !parts.isEmpty {
-                try sink.close()
-                parts[parts.count - 1].configurations = sink.kept
-                sink = Sink(reader.steps, deliver)
+                try sinks[sinks.count - 1].close()
                 repeats = RepeatedSteps()
               }
               parts.append(StreamedPart(description, step, name: entry.name))
+              sinks.append(Sink(reader.steps, deliver))
             }
           }
           guard let step = repeats.number(step) else { continue }
           let k = parts.count - 1
+          guard reader.takes(step) else {
+            parts[k].machineLearned += 1
+            continue
+          }
           let configuration: Configuration
           do {
             configuration = try step.configuration(source: parts[k].name, carrying: parts[k].carried)
@@ -178,26 +182,29 @@ extension SourceReader {
             parts[k].refusals.append(error)
             continue
           }
-          try sink.take(configuration)
+          try sinks[k].take(configuration)
         }
         try entry.drain()
-        try sink.close()
+        if !sinks.isEmpty { try sinks[sinks.count - 1].close() }
       } catch {
-        deliveryFailed = sink.failed
-        if sink.failed || (error.code == "damaged" && entry.member == nil) { throw error }
+        deliveryFailed = sinks.last?.failed ?? false
+        if deliveryFailed || (error.code == "damaged" && entry.member == nil) { throw error }
         failure = error
       }
-      if parts.isEmpty { parts = [StreamedPart(run.description(ofPart: 0), nil, name: entry.name)] }
-      parts[parts.count - 1].configurations = sink.kept
+      if parts.isEmpty {
+        parts = [StreamedPart(run.description(ofPart: 0), nil, name: entry.name)]
+        sinks = [Sink(reader.steps, deliver)]
+      }
       guard failure != nil || isNew(entry.digest, entry.name) else { return }
       for (k, part) in parts.enumerated() {
         var result = ReadSource(
           name: part.name, digest: parts.count == 1 ? entry.digest : part.digest(in: entry.digest), format: format,
           isComplete: k + 1 < parts.count || run.isComplete && entry.truncation == nil, files: [entry.name])
         result.settings = part.settings
-        result.configurations = part.configurations
+        result.configurations = sinks[k].kept
         result.diagnostics = part.refusals.diagnostics + (failure.map { [$0] } ?? [])
         if k + 1 == parts.count { result.diagnostics += run.diagnostics + repeats.diagnostics(entry.name) }
+        sinks[k].tell(&result, machineLearned: part.machineLearned)
         if let damage = entry.damage, result.error == nil { result.diagnostics.append(damage) }
         if result.error != nil { result.configurations = [] }
         results.append(result)
@@ -224,9 +231,10 @@ extension SourceReader {
           let k = readings.count - 1
           step.index = readings[k].steps.count
           readings[k].append(step)
+          // The other rules look at what the files of a run say together.
           guard reader.steps == .last else { continue }
           let place = readings[k].steps.count - 1
-          if (try? step.configuration(source: "")) != nil {
+          if reader.takes(step), (try? step.configuration(source: "")) != nil {
             if let previous = lastUsable { readings[k].steps[previous].strip() }
             lastUsable = place
           } else {
@@ -283,6 +291,7 @@ extension SourceReader {
         result.isComplete = false
         if entry.damage == nil { try entry.drain() }
       }
+      sink.tell(&result)
       result.digest = entry.digest
       if entry.truncation != nil { result.isComplete = false }
       if result.error != nil || isNew(result.digest, result.name) { results.append(result) }
@@ -322,7 +331,16 @@ extension SourceReader {
         var sink = Sink(reader.steps, deliver)
         defer { deliveryFailed = deliveryFailed || sink.failed }
         var refusals = StepRefusals()
-        for step in reading.steps where !step.isStripped {
+        var machineLearned = 0
+        for step in reading.steps {
+          guard reader.takes(step) else {
+            machineLearned += 1
+            continue
+          }
+          guard !step.isStripped else {
+            sink.pass()
+            continue
+          }
           let configuration: Configuration
           do {
             configuration = try step.configuration(source: reading.name, carrying: carried[step.run])
@@ -335,6 +353,7 @@ extension SourceReader {
         try sink.close()
         result.configurations = sink.kept
         result.diagnostics += refusals.diagnostics
+        sink.tell(&result, machineLearned: machineLearned)
       }
       results.append(result)
     }
@@ -342,27 +361,39 @@ extension SourceReader {
 
   /// Applies the step selection to configurations that come one by one.
   private struct Sink {
-    private let selection: StepSelection
+    private var selector: StepSelector
     private let deliver: Deliver?
-    private var last: Configuration?
+    private var passed = 0
     private(set) var kept: [Configuration] = []
     /// True once `deliver` has thrown: then the whole reading ends with its error.
     private(set) var failed = false
 
     init(_ selection: StepSelection, _ deliver: Deliver?) {
-      self.selection = selection
+      selector = StepSelector(selection)
       self.deliver = deliver
     }
 
     mutating func take(_ configuration: Configuration) throws(Diagnostic) {
-      switch selection {
-      case .all: try give(configuration)
-      case .every(let n): if configuration.provenance.ionicStep % n == 0 { try give(configuration) }
-      case .last: last = configuration
-      }
+      if selector.take(configuration) { try give(configuration) }
     }
 
-    mutating func close() throws(Diagnostic) { if let last { try give(last) } }
+    /// A step that was known not to be selected before it became a configuration.
+    mutating func pass() { passed += 1 }
+
+    mutating func close() throws(Diagnostic) {
+      if let last = selector.finish() { try give(last) }
+    }
+
+    /// Says of a source how many steps there were, and which could not be chosen from.
+    func tell(_ result: inout ReadSource, machineLearned: Int = 0) {
+      result.offered = selector.offered + passed
+      result.diagnostics += selector.diagnostics(of: result.name)
+      guard machineLearned > 0 else { return }
+      result.diagnostics.append(
+        Diagnostic(
+          .warning, code: "machine-learned", place: .init(file: result.name),
+          cause: "\(machineLearned) machine-learned \(machineLearned == 1 ? "step was" : "steps were") left out."))
+    }
 
     private mutating func give(_ configuration: Configuration) throws(Diagnostic) {
       guard let deliver else {
@@ -377,6 +408,10 @@ extension SourceReader {
       }
     }
   }
+}
+
+extension SourceReader {
+  fileprivate func takes(_ step: IonicStep) -> Bool { keepsMachineLearned || !step.machineLearned }
 }
 
 /// vasprun.xml and OUTCAR readers as one thing that gives steps.

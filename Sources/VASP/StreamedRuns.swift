@@ -11,8 +11,9 @@ struct StreamedPart {
   private(set) var lastRun: Int
   private let firstRun: Int
   private var species: [Element]
-  var configurations: [Configuration] = []
   var refusals = StepRefusals()
+  /// Steps that VASP's own force field made and nobody asked for.
+  var machineLearned = 0
 
   init(_ run: RunDescription, _ step: IonicStep?, name: String) {
     let part = step?.part ?? 0

@@ -27,7 +27,7 @@ let predictCommand = Command(
         + " and energy_deviation (standard deviation, eV/atom)."),
     Option("per-atom", "Adds the column energies, eV per atom."),
     Option("keys", value: "KEYS", "Names of the labels: ase (default) or mace (REF_energy …)."),
-    Option("steps", value: "STEPS", "all (default), last, or every:N: those whose number is a multiple of N."),
+    Option("steps", value: "STEPS", "Which steps or frames, as 'sluice convert --help' says; default: all."),
     Option("separate", "Do not pair vasprun.xml with OUTCAR: every file is a source."),
     Option("types", value: "SYMBOLS", "Elements of LAMMPS atom types 1, 2, …, as W,Re."),
     Option("threads", value: "N", "Threads to use; default: all processors. The output does not depend on it."),
@@ -53,6 +53,7 @@ private func predict(_ arguments: Arguments) throws -> Int32 {
     complain("\(error)")
     return 1
   }
+  try options.checkOutput()
   let output = try FrameOutput(options.output, shape: .lines)
   defer { output.discard() }
   return try options.stoppable { stop in
@@ -94,7 +95,7 @@ private struct PredictionRun {
   }
 
   mutating func run(_ predictor: Predictor, _ stop: StopSignal) throws {
-    let line = StatusLine(quiet: options.quiet)
+    let line = StatusLine(quiet: options.quiet || options.json)
     let inputs = try options.inputs()
     let (output, collection) = (output, collection)
     let isStream = options.output == "-"

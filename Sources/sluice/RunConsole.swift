@@ -89,6 +89,7 @@ final class RunConsole: Sendable {
       note("Nothing new: run \(latest) stands. \(folder)")
       return
     }
+    if let change = SettingsChange(runs: "\(outbox)/runs", latest: latest) { tell("warning: \(change)") }
     if !quiet { showList(folder) }
     print("run \(latest) published: \(outbox)/latest")
   }
