@@ -52,12 +52,16 @@ package enum DecimalScanner {
     if digits == 0 { return special(text, &at) }
     if i < end {
       let byte = text[i]
-      if !isBlank(byte), byte != 0x2D, byte != 0x2B, byte != 0x2A, byte != 0x0A, byte != 0x0D {
+      if !isSeparator(byte) {
         guard byte | 0x20 == 0x65 || byte | 0x20 == 0x64, let power = readExponent(text, &i) else {
           at = i
           return nil
         }
         exponent += power
+        if i < end, !isSeparator(text[i]) {
+          at = i
+          return nil
+        }
       }
     }
     at = i
@@ -108,6 +112,12 @@ package enum DecimalScanner {
     let pairs = (digits &* 10 &+ (digits >> 8)) & 0x00FF_00FF_00FF_00FF
     let fours = (pairs &* 100 &+ (pairs >> 16)) & 0x0000_FFFF_0000_FFFF
     return (fours &* 10_000 &+ (fours >> 32)) & 0xFFFF_FFFF
+  }
+
+  /// What may stand behind a number: a blank, a line's end, or the next of numbers that run together.
+  @inline(__always)
+  private static func isSeparator(_ byte: UInt8) -> Bool {
+    isBlank(byte) || byte == 0x2D || byte == 0x2B || byte == 0x2A || byte == 0x0A || byte == 0x0D
   }
 
   @inline(__always)

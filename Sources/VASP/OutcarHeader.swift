@@ -88,7 +88,7 @@ struct OutcarHeader {
     var perType = counts
     let missing = ionCount - counts.reduce(0, +)
     if missing > 0, counts.count == 10, elements.count == 11 { perType.append(missing) }
-    guard perType.reduce(0, +) == ionCount, elements.count >= perType.count else { return }
+    guard perType.reduce(0, +) == ionCount, elements.count == perType.count else { return }
     var found: [Element] = []
     for (element, count) in zip(elements, perType) {
       guard let element, count >= 0 else { return }

@@ -96,6 +96,13 @@ struct VasprunHandler {
   /// Zr) or wrong ("X" for Xe).
   private mutating func resolveSpecies() {
     let byType = types.map { element(ofTitle: $0.title) ?? Element(symbol: $0.symbol) }
+    // A type that is missing or there twice would give the atoms behind it wrong elements.
+    var counts = [Int](repeating: 0, count: types.count)
+    for (_, type) in symbols where type >= 1 && type <= counts.count { counts[type - 1] += 1 }
+    guard counts == types.map(\.count) || types.isEmpty || symbols.isEmpty else {
+      species = []
+      return
+    }
     var found: [Element] = []
     for (symbol, type) in symbols {
       let ofType = type >= 1 && type <= byType.count ? byType[type - 1] : nil
@@ -354,9 +361,16 @@ struct VasprunHandler {
     }
   }
 
+  /// The number that the whole text is; NaN for more than one.
   private func number() -> Double? {
+    let bytes = text.bytes
     var at = 0
-    return DecimalScanner.next(text.bytes, &at)
+    guard let value = DecimalScanner.next(bytes, &at) else { return nil }
+    while at < bytes.count {
+      if bytes[at] > 0x20 { return .nan }
+      at += 1
+    }
+    return value
   }
 
   private func trimmed() -> String {

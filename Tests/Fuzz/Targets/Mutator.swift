@@ -13,7 +13,7 @@ public struct Mutator {
 
   /// The mutant of one case: it depends on the run's seed, the target and the number alone.
   public static func mutant(of target: FuzzTarget, seed: UInt64, number: Int) -> Mutant {
-    var mix = SeededGenerator(seed: seed ^ UInt64(truncatingIfNeeded: number))
+    var mix = SeededGenerator(seed: seed &* 0x2545_F491_4F6C_DD1D &+ UInt64(truncatingIfNeeded: number))
     let name = target.name.utf8.reduce(UInt64(0)) { $0 &* 131 &+ UInt64($1) }
     var mutator = Mutator(target, seed: mix.next() ^ name)
     return mutator.next()

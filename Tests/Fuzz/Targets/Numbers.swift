@@ -38,8 +38,14 @@ struct PrintedNumbers {
   /// The numbers of the field that holds the byte at `at`.
   static func around(_ at: Int, in bytes: [UInt8]) -> PrintedNumbers {
     func ends(_ byte: UInt8) -> Bool { byte <= 0x20 || byte == 0x3C || byte == 0x3E || byte == 0x3D || byte == 0x3B }
-    // Where a blank took a digit's place the field has fallen apart, and neither half is the number.
-    guard at < bytes.count, !ends(bytes[at]) else { return PrintedNumbers([]) }
+    guard at < bytes.count else { return PrintedNumbers([]) }
+    // Where a blank took a digit's place the field has fallen apart, and neither half is the number;
+    // but that its first or last digit is gone nobody can see.
+    if ends(bytes[at]) {
+      let left = bytes[..<at].reversed().prefix { !ends($0) }.reversed()
+      let right = bytes[(at + 1)...].prefix { !ends($0) }
+      return left.isEmpty || right.isEmpty ? PrintedNumbers(Array(left) + Array(right)) : PrintedNumbers([])
+    }
     let low = bytes[..<at].lastIndex(where: ends).map { $0 + 1 } ?? 0
     let high = bytes[at...].firstIndex(where: ends) ?? bytes.count
     return PrintedNumbers(bytes[low..<high])
