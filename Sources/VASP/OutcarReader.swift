@@ -316,8 +316,8 @@ public final class OutcarReader {
     if !isRule {
       // Fields that overflowed side by side cannot be told apart: no number, but still a row.
       let starred = line.behind("**", from: at) != nil
-      guard let (position, force) = vectors(line, more: tableExtraColumns) ?? (starred ? (.notANumber, .notANumber) : nil)
-      else {
+      let lost: (Vector3, Vector3)? = starred ? (.notANumber, .notANumber) : nil
+      guard let (position, force) = vectors(line, more: tableExtraColumns) ?? lost else {
         mode = .searching
         return false
       }

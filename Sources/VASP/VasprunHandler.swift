@@ -98,8 +98,11 @@ struct VasprunHandler {
     let byType = types.map { element(ofTitle: $0.title) ?? Element(symbol: $0.symbol) }
     // A type that is missing or there twice would give the atoms behind it wrong elements.
     var counts = [Int](repeating: 0, count: types.count)
-    for (_, type) in symbols where type >= 1 && type <= counts.count { counts[type - 1] += 1 }
-    guard counts == types.map(\.count) || types.isEmpty || symbols.isEmpty else {
+    var isKnown = true
+    for (_, type) in symbols {
+      if counts.indices.contains(type - 1) { counts[type - 1] += 1 } else { isKnown = false }
+    }
+    guard types.isEmpty || symbols.isEmpty || isKnown && counts == types.map(\.count) else {
       species = []
       return
     }

@@ -21,13 +21,13 @@ import Testing
     let (seed, count, log) = (Self.seed, Self.perTarget, scratch.path + "/case")
     print("fuzz: seed \(seed), \(count * FuzzTarget.all.count) cases (SLUICE_FUZZ_SEED, SLUICE_FUZZ_CASES)")
     let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
-      [seed, count, log] in
+      [seed = seed as UInt64, count = count as Int, log = log as String] in
       limitMemory(megabytes: 4096)
       let clock = ContinuousClock()
       let end = clock.now + .seconds(120)
       let (findings, cases) = FuzzRun(seed: seed, count: count, log: log)(isOver: { clock.now > end })
-      for finding in findings.prefix(20) { fputs("\(finding)\n", stderr) }
-      if cases < count { fputs("only \(cases) cases in two minutes\n", stderr) }
+      for finding in findings.prefix(20) { say("\(finding)\n") }
+      if cases < count { say("only \(cases) cases in two minutes\n") }
       exit(findings.isEmpty && cases >= count ? 0 : 1)
     }
     guard let result, result.exitStatus != .exitCode(0) else { return }
@@ -65,6 +65,8 @@ import Testing
     }
   }
 }
+
+private func say(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 
 /// Address space, so that a reader that asks for what a hostile count says dies at once.
 private func limitMemory(megabytes: Int) {

@@ -20,7 +20,9 @@ func fail(_ text: String) -> Never {
 }
 
 guard CommandLine.arguments.count > 1, let named = FuzzTarget.named(CommandLine.arguments[1]) else {
-  fail("usage: fuzz READER [seeds FOLDER | libFuzzer options]; readers: " + FuzzTarget.all.map(\.name).joined(separator: " "))
+  fail(
+    "usage: fuzz READER [seeds FOLDER | libFuzzer options]; readers: "
+      + FuzzTarget.all.map(\.name).joined(separator: " "))
 }
 target = named
 

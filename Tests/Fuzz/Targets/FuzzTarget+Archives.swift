@@ -29,7 +29,8 @@ extension FuzzTarget {
       ArchiveBytes.tar([Member("inner.tgz", ArchiveBytes.gzip(inner)), Member("c", content)]),
       ArchiveBytes.zip([Member("inner.tar", inner)]),
       ArchiveBytes.tar([
-        Member("link", type: "2", link: "/etc/passwd"), Member("hard", type: "1", link: "a/OUTCAR"), Member("null", type: "3"),
+        Member("link", type: "2", link: "/etc/passwd"), Member("hard", type: "1", link: "a/OUTCAR"),
+        Member("null", type: "3"),
         Member("OUTCAR", content),
       ]),
       ArchiveBytes.gzipBomb(1 << 16),
@@ -39,7 +40,8 @@ extension FuzzTarget {
   static let archive = FuzzTarget(
     "archive", seeds: archives,
     tokens: [
-      "../../../etc/passwd", "/etc/passwd", "a\\..\\b", "C:/x", "PK\u{1}\u{2}", "PK\u{5}\u{6}", "PK\u{7}\u{8}", "PK\u{6}\u{6}", "ustar  ",
+      "../../../etc/passwd", "/etc/passwd", "a\\..\\b", "C:/x", "PK\u{1}\u{2}", "PK\u{5}\u{6}", "PK\u{7}\u{8}",
+      "PK\u{6}\u{6}", "ustar  ",
       "ustar\u{0}00", "././@LongLink", "30 path=../x\n", "GNU.sparse.size", "77777777777", "BZh9", "7zXZ",
     ]
   ) { mutant in
@@ -52,7 +54,9 @@ extension FuzzTarget {
         guard let bytes = try? entry.readAll() else { continue }
         if entry.digest != Digest(of: bytes) { return "the digest is not that of the bytes" }
         // A check sum was right, or the end was seen to be missing: nothing but the content comes out.
-        guard case .byte = mutant.damage, mutant.seed < 5, entry.damage == nil, entry.truncation == nil else { continue }
+        guard case .byte = mutant.damage, mutant.seed < 5, entry.damage == nil, entry.truncation == nil else {
+          continue
+        }
         let good = content.starts(with: bytes) || other.starts(with: bytes) || bytes == mutant.bytes
         if !good { return "changed content without an error" }
       }
@@ -63,7 +67,9 @@ extension FuzzTarget {
   private static func fault(of entry: SourceEntry) -> String? {
     guard let member = entry.member else { return nil }
     let parts = member.split(separator: "/", omittingEmptySubsequences: false)
-    if member.hasPrefix("/") || parts.contains("..") || member.contains("\\") || member.utf8.contains(where: { $0 < 0x20 }) {
+    if member.hasPrefix("/") || parts.contains("..") || member.contains("\\")
+      || member.utf8.contains(where: { $0 < 0x20 })
+    {
       return "a member called '\(member)'"
     }
     return nil

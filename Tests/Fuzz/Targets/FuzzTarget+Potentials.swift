@@ -34,13 +34,16 @@ extension FuzzTarget {
     """
 
   private static let potentialTokens = [
-    "[", "]", "{", "}", "- ", ": ", "\n  ", "\"", "'", "nan", "1e400", "9999", "-1", "&a ", "*a", "|", "lmaxi: 9999", "rank: 6",
+    "[", "]", "{", "}", "- ", ": ", "\n  ", "\"", "'", "nan", "1e400", "9999", "-1", "&a ", "*a", "|", "lmaxi: 9999",
+    "rank: 6",
     "ndensityi: 10000", "radbase: SBessel", "[[[[[[[[", "\\x", "# ",
   ]
 
   /// What our writer makes of the text above, so that its own layout is attacked as well.
   private static let written: (yaml: [UInt8], yace: [UInt8]) = {
-    guard let potential = try? Potential(yaml: Array(yamlText.utf8)) else { return (Array(yamlText.utf8), [0x7B, 0x7D]) }
+    guard let potential = try? Potential(yaml: Array(yamlText.utf8)) else {
+      return (Array(yamlText.utf8), [0x7B, 0x7D])
+    }
     return (potential.yaml, potential.yace)
   }()
 
@@ -71,7 +74,9 @@ extension FuzzTarget {
     (Element(symbol: "Zr")!, Matrix([[1, 2], [3, 4]])), (Element(symbol: "Cu")!, Matrix([[0.1]])),
   ])
 
-  static let activeSet = FuzzTarget("active-set", seeds: [setFile.encoded], tokens: ["PK\u{1}\u{2}", "PK\u{5}\u{6}", "'shape': (99999999999, 9)"]) {
+  static let activeSet = FuzzTarget(
+    "active-set", seeds: [setFile.encoded], tokens: ["PK\u{1}\u{2}", "PK\u{5}\u{6}", "'shape': (99999999999, 9)"]
+  ) {
     mutant in
     do throws(PotentialFileError) {
       let file = try ActiveSetFile(decoding: mutant.bytes)

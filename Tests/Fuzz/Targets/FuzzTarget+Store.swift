@@ -7,7 +7,10 @@ import Regression
 /// What we wrote ourselves and read back from a disk that may have damaged it.
 extension FuzzTarget {
   static let npy = FuzzTarget(
-    "npy", seeds: [Matrix([[1, 2, 3], [4, 5, 6]]).numPyBytes, NumPyArray<Int32>(shape: [4], values: [1, 2, 3, 4]).encoded],
+    "npy",
+    seeds: [
+      Matrix([[1, 2, 3], [4, 5, 6]]).numPyBytes, NumPyArray<Int32>(shape: [4], values: [1, 2, 3, 4]).encoded,
+    ],
     tokens: ["'shape': (", "(1000000000000, 1000000000000)", "(-1,)", "'fortran_order': True", "'descr': '<f4'"]
   ) { mutant in
     if let array = try? NumPyArray<Double>(decoding: mutant.bytes), array.shape.reduce(1, *) != array.values.count {
@@ -22,12 +25,18 @@ extension FuzzTarget {
     return nil
   }
 
-  private static let members: [(name: String, bytes: [UInt8])] = [("a.npy", [1, 2, 3]), ("b.npy", Array(repeating: 7, count: 90)), ("", [])]
+  private static let members: [(name: String, bytes: [UInt8])] = [
+    ("a.npy", [1, 2, 3]), ("b.npy", Array(repeating: 7, count: 90)), ("", []),
+  ]
 
-  static let npz = FuzzTarget("npz", seeds: [NumPyArchive.encode(members)], tokens: ["PK\u{1}\u{2}", "PK\u{5}\u{6}", "PK\u{3}\u{4}"]) { mutant in
+  static let npz = FuzzTarget(
+    "npz", seeds: [NumPyArchive.encode(members)], tokens: ["PK\u{1}\u{2}", "PK\u{5}\u{6}", "PK\u{3}\u{4}"]
+  ) { mutant in
     guard let read = try? NumPyArchive.decode(mutant.bytes) else { return nil }
     if mutant.damage == .cut { return "a cut archive was accepted" }
-    if case .byte = mutant.damage, read.map(\.bytes) != members.map(\.bytes) { return "damage under a check sum was not seen" }
+    if case .byte = mutant.damage, read.map(\.bytes) != members.map(\.bytes) {
+      return "damage under a check sum was not seen"
+    }
     return read.reduce(0) { $0 + $1.bytes.count } > mutant.bytes.count ? "more bytes than the archive has" : nil
   }
 
@@ -45,7 +54,8 @@ extension FuzzTarget {
   }()
 
   static let journal = FuzzTarget(
-    "journal", seeds: [journalBytes], tokens: ["record ", "record 9223372036854775807 1 1 ", "sluice-journal 1 1 1 ", "\n"]
+    "journal", seeds: [journalBytes],
+    tokens: ["record ", "record 9223372036854775807 1 1 ", "sluice-journal 1 1 1 ", "\n"]
   ) { mutant in
     let files = MemoryFileSystem()
     files.drop(journalPath, mutant.bytes)
@@ -67,7 +77,9 @@ extension FuzzTarget {
       if !isGood(try Journal.records(files, state: "/state")) { return "repair made up records" }
       let (journal, before) = try Journal.open(files, state: "/state")
       try journal.append(Array("after\n".utf8))
-      if try Journal.records(files, state: "/state").count != before.count + 1 { return "cannot be written to after repair" }
+      if try Journal.records(files, state: "/state").count != before.count + 1 {
+        return "cannot be written to after repair"
+      }
     } catch { return "repair failed: \(error)" }
     return nil
   }
@@ -76,7 +88,8 @@ extension FuzzTarget {
   private static let key = Digest(of: "key")
 
   /// An object, a memo and a note of the store, each overwritten with the mutant.
-  static let store = FuzzTarget("store", seeds: [object, object + Array(Digest(of: object).description.utf8)]) { mutant in
+  static let store = FuzzTarget("store", seeds: [object, object + Array(Digest(of: object).description.utf8)]) {
+    mutant in
     do {
       let files = MemoryFileSystem()
       files.dropFolder("/state")
@@ -110,7 +123,8 @@ extension FuzzTarget {
 
   /// The index and the leaves of a source's factors, one of them damaged.
   static let factors = FuzzTarget(
-    "factors", seeds: sources.map(\.bytes), tokens: ["\"rows\":9223372036854775807", "\"basis\":1000000", "\"elements\":-1", "null", "{", "[", "1e999"]
+    "factors", seeds: sources.map(\.bytes),
+    tokens: ["\"rows\":9223372036854775807", "\"basis\":1000000", "\"elements\":-1", "null", "{", "[", "1e999"]
   ) { mutant in
     do {
       let read = try SourceFactors { name in

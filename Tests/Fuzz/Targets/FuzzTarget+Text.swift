@@ -30,7 +30,10 @@ extension FuzzTarget {
 
   static let extendedXYZ = FuzzTarget(
     "extended-xyz", seeds: frames,
-    tokens: ["Lattice=\"", "Properties=species:S:1:pos:R:3", ":R:999999999999", "energy=", "\"", "{", "[[", "virial=\"1 2 3\"", "pbc="]
+    tokens: [
+      "Lattice=\"", "Properties=species:S:1:pos:R:3", ":R:999999999999", "energy=", "\"", "{", "[[", "virial=\"1 2 3\"",
+      "pbc=",
+    ]
   ) { mutant in
     func read(_ bytes: [UInt8]) -> ([Configuration], Diagnostic?) {
       var reader = ExtendedXYZReader(MemoryByteSource(bytes), name: "a.xyz")
@@ -45,13 +48,17 @@ extension FuzzTarget {
     // The cut may fall inside the last number or behind it, which nothing in this format can tell.
     case .cut:
       let certain = kept.dropLast()
-      if Array(certain) != Array(read(frames[mutant.seed]).0.prefix(certain.count)) { return "not a prefix of the whole" }
+      if Array(certain) != Array(read(frames[mutant.seed]).0.prefix(certain.count)) {
+        return "not a prefix of the whole"
+      }
     case .byte(let at):
       var allowed = PrintedNumbers(frames[mutant.seed])
       allowed.formUnion(.around(at, in: mutant.bytes))
       for c in kept {
         for v in (c.labels.forces ?? []) + c.positions where v.x.isFinite && v.y.isFinite && v.z.isFinite {
-          if !(allowed.contains(v.x) && allowed.contains(v.y) && allowed.contains(v.z)) { return "\(v) is printed nowhere" }
+          if !(allowed.contains(v.x) && allowed.contains(v.y) && allowed.contains(v.z)) {
+            return "\(v) is printed nowhere"
+          }
         }
       }
     default: break
@@ -60,8 +67,14 @@ extension FuzzTarget {
   }
 
   private static let structureTexts: [(name: String, text: String)] = [
-    ("POSCAR", "c\n2.0\n1.5 0 0\n0 2 0\n0 0 2.5\nW Re\n1 2\nSelective\nDirect\n0 0 0 T T T\n.5 .5 .5 F F F\n.1 .2 .3 T T T\n"),
-    ("XDATCAR", "c\n1\n2 0 0\n0 2 0\n0 0 2\nW\n2\nDirect configuration= 1\n0 0 0\n.5 .5 .5\nDirect configuration= 2\n0 0 .1\n.5 .5 .5\n"),
+    (
+      "POSCAR",
+      "c\n2.0\n1.5 0 0\n0 2 0\n0 0 2.5\nW Re\n1 2\nSelective\nDirect\n0 0 0 T T T\n.5 .5 .5 F F F\n.1 .2 .3 T T T\n"
+    ),
+    (
+      "XDATCAR",
+      "c\n1\n2 0 0\n0 2 0\n0 0 2\nW\n2\nDirect configuration= 1\n0 0 0\n.5 .5 .5\nDirect configuration= 2\n0 0 .1\n.5 .5 .5\n"
+    ),
     (
       "d.dump",
       "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS xy xz yz pp pp pp\n0 4 .5\n0 4 0\n0 4 -1\n"
@@ -71,13 +84,18 @@ extension FuzzTarget {
 
   static let structures = FuzzTarget(
     "structures", seeds: structureTexts.map { Array($0.text.utf8) },
-    tokens: ["Direct\n", "Cartesian\n", "Selective\n", "ITEM: ATOMS id x y z\n", "ITEM: NUMBER OF ATOMS\n", "W1000000000000", "-2.0\n"]
+    tokens: [
+      "Direct\n", "Cartesian\n", "Selective\n", "ITEM: ATOMS id x y z\n", "ITEM: NUMBER OF ATOMS\n", "W1000000000000",
+      "-2.0\n",
+    ]
   ) { mutant in
     do throws(Diagnostic) {
       let file = try StructureFile(MemoryByteSource(mutant.bytes), name: structureTexts[mutant.seed].name)
       for c in file.configurations {
         if let fault = shape(c) { return fault }
-        if !c.positions.allSatisfy({ $0.x.isFinite && $0.y.isFinite && $0.z.isFinite }) { return "positions not finite" }
+        if !c.positions.allSatisfy({ $0.x.isFinite && $0.y.isFinite && $0.z.isFinite }) {
+          return "positions not finite"
+        }
       }
       return file.problem.flatMap(flaw)
     } catch { return flaw(of: error) }
@@ -117,7 +135,10 @@ extension FuzzTarget {
 
   static let pipeline = FuzzTarget(
     "pipeline", seeds: [Array(pipelineText.utf8)],
-    tokens: ["{", "}", "[", "]", "[[[[[[[[", "'", "\"", "/*", "//", ":", ",", "\\u", "\\uD800", "null", "Infinity", "{use:'ingest'}", "threads: 1e300,"]
+    tokens: [
+      "{", "}", "[", "]", "[[[[[[[[", "'", "\"", "/*", "//", ":", ",", "\\u", "\\uD800", "null", "Infinity",
+      "{use:'ingest'}", "threads: 1e300,",
+    ]
   ) { mutant in
     do throws(ParameterError) {
       let first = try PipelineFile(mutant.bytes, path: "/project/a.json5", stages: stages)
@@ -125,7 +146,9 @@ extension FuzzTarget {
       _ = try? Planner(stages: stages).plan(first)
       return nil
     } catch {
-      if error.message.isEmpty || error.file.isEmpty || error.place.line < 1 { return "an error without cause or place" }
+      if error.message.isEmpty || error.file.isEmpty || error.place.line < 1 {
+        return "an error without cause or place"
+      }
       let lines = mutant.bytes.count { $0 == 0x0A || $0 == 0x0D } + 1
       return error.place.line > lines ? "an error on line \(error.place.line) of \(lines)" : nil
     }

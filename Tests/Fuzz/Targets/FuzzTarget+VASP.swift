@@ -52,9 +52,11 @@ extension FuzzTarget {
   ]
   private static let sheetTokens = [
     "NIONS = 1000000000000", "NIONS =   -1", "ions per type = 9223372036854775807 9223372036854775807",
-    "ions per type = -1 4", " POSITION   TOTAL-FORCE (eV/Angst)\n", "  free  energy   TOTEN  =", " Iteration      2(   1)  ---\n",
+    "ions per type = -1 4", " POSITION   TOTAL-FORCE (eV/Angst)\n", "  free  energy   TOTEN  =",
+    " Iteration      2(   1)  ---\n",
     "-- Iteration ****(   1)", "  FREE ENERGIE OF THE ION-ELECTRON SYSTEM (eV)\n", "  in kB  ",
-    "      direct lattice vectors                 reciprocal lattice vectors\n", " magnetization (x)\n", " vasp.6.3.2\n",
+    "      direct lattice vectors                 reciprocal lattice vectors\n", " magnetization (x)\n",
+    " vasp.6.3.2\n",
     "General timing and accounting", "NELM = 0;", "ML FREE ENERGIE", "-----",
   ]
 

@@ -47,7 +47,11 @@ public struct Mutator {
     case 4:
       let lines = Self.lines(bytes)
       let line = lines[below(lines.count)]
-      if below(2) == 0 { bytes.removeSubrange(line) } else { bytes.insert(contentsOf: bytes[line], at: line.upperBound) }
+      if below(2) == 0 {
+        bytes.removeSubrange(line)
+      } else {
+        bytes.insert(contentsOf: bytes[line], at: line.upperBound)
+      }
       return .line
     case 5:
       // A file that went through another system.
@@ -141,7 +145,9 @@ public struct Mutator {
       "****", "************", "NaN", "-Infinity", "1e999", "-1", "1000000000000", "9223372036854775808", "\u{0}",
       "\n", "\r", "\r\n", "\t", "\u{FEFF}", "-", "=", "0x1F", "1.5D+03", "\u{1B}[2J", "..", "/",
     ]
-    let odd: [[UInt8]] = [[0xFF, 0xFE], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0x80], [0x1F, 0x8B, 8], [0x50, 0x4B, 3, 4]]
+    let odd: [[UInt8]] = [
+      [0xFF, 0xFE], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0x80], [0x1F, 0x8B, 8], [0x50, 0x4B, 3, 4],
+    ]
     let k = below(common.count + odd.count + 3 * target.tokens.count)
     if k < common.count { return Array(common[k].utf8) }
     if k < common.count + odd.count { return odd[k - common.count] }
