@@ -147,7 +147,8 @@ public struct StructureFile: Sendable {
     if configurations.isEmpty {
       throw problem
         ?? Diagnostic(
-          .error, code: "empty", place: .init(file: name), cause: "the file holds no structure.")
+          .error, code: "empty", place: .init(file: name), cause: "the file holds no structure.",
+          remedy: "Check that the file was copied whole.")
     }
   }
 }
