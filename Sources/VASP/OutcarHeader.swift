@@ -32,6 +32,8 @@ struct OutcarHeader {
       valenceNames.append(String(line.trimmedText(from: behind).prefix { $0.isLetter }))
     } else if line.has("ions per type", at: at), let behind = line.behind("=", from: at) {
       counts = line.trimmedText(from: behind).split(separator: " ").compactMap { Int($0) }
+      // Sums of what no run has would overflow.
+      if !counts.allSatisfy({ (0...Self.mostAtoms).contains($0) }) { counts = [] }
     } else if line.has("generate k-points for:", at: at) {
       divisions = line.trimmedText(from: at + 22).split(separator: " ").joined(separator: " ")
     } else if line.has("LDA+U is selected", at: at) {
