@@ -411,6 +411,8 @@ public final class OutcarReader {
       energyBlockOpen = false
     }
     guard step.freeEnergy != nil || step.forces != nil else { return }
+    // Every step prints its lattice: the last one's would be wrong where that is missing.
+    cell = nil
     step.index = stepCount
     step.species = header.species
     step.converged =
