@@ -89,6 +89,14 @@ let testTargets: [Target] = [
   .target(
     name: "StageLaws", dependencies: ["Engine", "StageKit", "Configurations", "Platform"],
     path: "Tests/StageLaws"),
+  // Every reader under attack: mutations in `make test`, libFuzzer by hand (Tests/Fuzz/run.sh).
+  .target(
+    name: "FuzzTargets",
+    dependencies: [
+      "TestSupport", "Engine", "StageKit", "VASP", "ACE", "Regression", "LinearAlgebra", "Configurations", "Platform",
+    ]
+      + pluginNames, path: "Tests/Fuzz/Targets"),
+  tests("FuzzTests", ["FuzzTargets", "Configurations", "Platform", "VASP"]),
   tests("PlatformTests", ["Platform"]),
   tests("ConfigurationsTests", ["Configurations", "Platform", "TungstenReference"]),
   tests("VASPTests", ["VASP", "Configurations", "Platform", "TungstenReference"]),
@@ -116,12 +124,30 @@ let testTargets: [Target] = [
       + pluginNames),
 ]
 
+// Only with libFuzzer's runtime named (Tests/Fuzz/run.sh does): everything is built to count its branches.
+let fuzzers: [Target]
+if let runtime = Context.environment["SLUICE_FUZZER_RUNTIME"] {
+  for target in modules + plugins + testTargets where target.type == .regular {
+    target.swiftSettings = [.unsafeFlags(["-sanitize=fuzzer"])]
+  }
+  for target in bindings where target.type == .regular {
+    target.cSettings = [.unsafeFlags(["-O1", "-fsanitize=fuzzer-no-link"])]
+  }
+  fuzzers = [
+    .executableTarget(
+      name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Driver",
+      linkerSettings: [.unsafeFlags([runtime]), .linkedLibrary("stdc++")])
+  ]
+} else {
+  fuzzers = []
+}
+
 let package = Package(
   name: "sluice",
   products: [
     .executable(name: "sluice", targets: ["sluice"]),
     .library(name: "StageKit", targets: ["StageKit"]),
   ],
-  targets: bindings + modules + plugins + programs + testTargets,
+  targets: bindings + modules + plugins + programs + testTargets + fuzzers,
   swiftLanguageModes: [.v6]
 )

@@ -39,6 +39,8 @@ struct OutcarHeader {
       valenceNames.append(String(line.trimmedText(from: behind).prefix { $0.isLetter }))
     } else if line.has("ions per type", at: at), let behind = line.behind("=", from: at) {
       counts = line.trimmedText(from: behind).split(separator: " ").compactMap { Int($0) }
+      // Sums of what no run has would overflow.
+      if !counts.allSatisfy({ (0...Self.mostAtoms).contains($0) }) { counts = [] }
     } else if line.has("generate k-points for:", at: at) {
       let counts = line.trimmedText(from: at + 22).split(separator: " ").compactMap { Int($0) }
       if counts.count == 3, counts.allSatisfy({ $0 > 0 }) { divisions = counts }
@@ -140,7 +142,7 @@ struct OutcarHeader {
     var perType = counts
     let missing = ionCount - counts.reduce(0, +)
     if missing > 0, counts.count == 10, elements.count == 11 { perType.append(missing) }
-    guard perType.reduce(0, +) == ionCount, elements.count >= perType.count else { return }
+    guard perType.reduce(0, +) == ionCount, elements.count == perType.count else { return }
     var found: [Element] = []
     for (element, count) in zip(elements, perType) {
       guard let element, count >= 0 else { return }

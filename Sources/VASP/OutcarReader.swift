@@ -42,6 +42,7 @@ public final class OutcarReader {
   /// Rows of the force table before.
   private var lastRowCount = 0
   private var tableIsLearned = false
+  private var tableExtraColumns = 0
   private var energyIsLearned = false
   private var stressIsLearned = false
   private var moments: [[Double]] = [[], [], []]
@@ -131,8 +132,7 @@ public final class OutcarReader {
     switch mode {
     case .searching: break
     case .lattice(let left):
-      takeLattice(line, left)
-      return
+      if takeLattice(line, left) { return }
     case .forces: break
     case .energy(let left):
       if takeEnergy(line, left) { return }
@@ -162,6 +162,8 @@ public final class OutcarReader {
       if line.has("POSITION ", at: at), line.behind("TOTAL-FORCE (eV/Angst)", from: at) != nil {
         looksLikeOutcar = true
         tableIsLearned = line.behind("(ML)", from: at) != nil
+        // Some versions print the forces without the van der Waals part beside those with it.
+        tableExtraColumns = line.behind("FORCE-w/o vdW", from: at) != nil ? 3 : 0
         mode = .forces
         return
       }
@@ -288,63 +290,84 @@ public final class OutcarReader {
       guard let value = DecimalScanner.next(line, &at) else { return }
       v[k] = value
     }
+    guard Self.isBlank(line, from: at) else { return }
     // XX YY ZZ XY YZ ZX
     let stress = Matrix3([v[0], v[3], v[5]], [v[3], v[1], v[4]], [v[5], v[4], v[2]])
     if stressIsLearned { learned.stress = stress } else { step.stress = stress }
   }
 
-  private func takeLattice(_ line: UnsafeBufferPointer<UInt8>, _ left: Int) {
+  /// False where the line is no row.
+  private func takeLattice(_ line: UnsafeBufferPointer<UInt8>, _ left: Int) -> Bool {
     mode = left > 1 ? .lattice(left - 1) : .searching
     guard let row = vectors(line) else {
+      // The lattice is another one now, and it is not known.
+      cell = nil
       mode = .searching
-      return
+      return false
     }
     latticeRows.append(row.0)
     if latticeRows.count == 3 { cell = Matrix3(latticeRows[0], latticeRows[1], latticeRows[2]) }
+    return true
   }
 
-  /// Six numbers, and nothing but numbers behind them.
+  /// Two rows of three numbers, and as many more columns as the heading says.
   @inline(__always)
-  private func vectors(_ line: UnsafeBufferPointer<UInt8>) -> (Vector3, Vector3)? {
+  private func vectors(_ line: UnsafeBufferPointer<UInt8>, more: Int = 0) -> (Vector3, Vector3)? {
     var at = 0
     guard let a = DecimalScanner.next(line, &at), let b = DecimalScanner.next(line, &at),
       let c = DecimalScanner.next(line, &at), let d = DecimalScanner.next(line, &at),
       let e = DecimalScanner.next(line, &at), let f = DecimalScanner.next(line, &at)
     else { return nil }
+    for _ in 0..<more where DecimalScanner.next(line, &at) == nil { return nil }
+    // One too many means that one of them fell apart, and which one cannot be told.
+    guard Self.isBlank(line, from: at) else { return nil }
     return (Vector3(a, b, c), Vector3(d, e, f))
   }
 
-  /// Reads the table whose heading has just been read, up to the line that ends it. False where the file
-  /// ends first.
+  @inline(__always)
+  private static func isBlank(_ line: UnsafeBufferPointer<UInt8>, from start: Int) -> Bool {
+    var at = start
+    while at < line.count, line[at] <= 0x20 { at += 1 }
+    return at == line.count
+  }
+
+  /// The energy at `from`. What follows is its unit, the next energy or nothing: else the number fell
+  /// apart, and nil is given.
+  private static func energy(_ line: UnsafeBufferPointer<UInt8>, _ from: Int) -> Double? {
+    var at = from
+    guard let value = DecimalScanner.next(line, &at) else { return nil }
+    DecimalScanner.skipBlanks(line, &at)
+    let isWhole =
+      isBlank(line, from: at) || line.has("eV", at: at) || line.has("energy", at: at)
+      || line.has("ML energy", at: at)
+    return isWhole ? value : nil
+  }
+
+  /// Reads the table whose heading has just been read, up to the rule below it. False where the file ends
+  /// first.
   private func takeForces() throws(Diagnostic) -> Bool {
-    // The rule below the heading.
-    guard try lines.next() != nil else { return false }
+    guard let rule = try lines.next() else { return false }
+    guard Self.isRule(rule) else { return leaveForces(rule) }
     let expected = header.ionCount
     var positions: [Vector3] = []
     var forces: [Vector3] = []
     positions.reserveCapacity(lastRowCount)
     forces.reserveCapacity(lastRowCount)
-    repeat {
+    while true {
       guard let line = try lines.next() else { return false }
-      if let (position, force) = vectors(line) {
-        if forces.count + 1 == expected, beginsRunWithin(line) { return true }
+      // Rows beyond the number of atoms are doubled, or another table's.
+      let isOpen = forces.count != expected && forces.count < OutcarHeader.mostAtoms
+      if isOpen, let (position, force) = vectors(line, more: tableExtraColumns) {
         positions.append(position)
         forces.append(force)
         continue
       }
-      var at = 0
-      while at < line.count, line[at] == 0x20 { at += 1 }
-      if line.has("-----", at: at) { break }
+      if Self.isRule(line) { break }
       // Fields that overflowed side by side cannot be told apart: no number, but still a row.
-      guard line.behind("**", from: at) != nil else {
-        mode = .searching
-        if !beginsRunWithin(line) { search(line) }
-        return true
-      }
-      if forces.count + 1 == expected, beginsRunWithin(line) { return true }
+      guard isOpen, line.behind("**") != nil else { return leaveForces(line) }
       positions.append(.notANumber)
       forces.append(.notANumber)
-    } while forces.count != expected && forces.count < OutcarHeader.mostAtoms
+    }
     mode = .searching
     lastRowCount = forces.count
     guard expected == nil || forces.count == expected else { return true }
@@ -362,14 +385,27 @@ public final class OutcarReader {
     return true
   }
 
+  /// Gives the table up at a line that is not of it.
+  private func leaveForces(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
+    mode = .searching
+    if !beginsRunWithin(line) { search(line) }
+    return true
+  }
+
+  private static func isRule(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
+    var at = 0
+    while at < line.count, line[at] == 0x20 { at += 1 }
+    return line.has("-----", at: at)
+  }
+
   private func takeEnergy(_ line: UnsafeBufferPointer<UInt8>, _ left: Int) -> Bool {
     mode = left > 1 ? .energy(left - 1) : .searching
     if beginsRunWithin(line) { return true }
     var at = 0
     while at < line.count, line[at] == 0x20 { at += 1 }
-    if line.has("free ", at: at), let behind = line.behind("TOTEN  =", from: at) {
-      var from = behind
-      let value = DecimalScanner.next(line, &from)
+    // Two blanks: with one it is the energy of an electronic iteration.
+    if line.has("free  energy", at: at), let behind = line.behind("TOTEN  =", from: at) {
+      let value = Self.energy(line, behind)
       if energyIsLearned {
         learned.freeEnergy = value
       } else {
@@ -380,14 +416,13 @@ public final class OutcarReader {
       }
       return true
     }
-    guard let first = line.behind("without entropy=", from: at) else { return left > 1 }
-    mode = .searching
-    var from = first
-    let without = DecimalScanner.next(line, &from)
-    var zero: Double?
-    if var from = line.behind("(sigma->0) =", from: first) {
-      zero = DecimalScanner.next(line, &from)
+    guard let first = line.behind("without entropy=", from: at) else {
+      // The next iteration, or a table, may follow where the block breaks off.
+      return false
     }
+    mode = .searching
+    let without = Self.energy(line, first)
+    let zero = line.behind("(sigma->0) =", from: first).flatMap { Self.energy(line, $0) }
     if energyIsLearned {
       learned.energyWithoutEntropy = without
       learned.energySigmaZero = zero
@@ -430,6 +465,8 @@ public final class OutcarReader {
       energyBlockOpen = false
     }
     guard step.freeEnergy != nil || step.forces != nil else { return }
+    // Every step prints its lattice: the last one's would be wrong where that is missing.
+    cell = nil
     step.index = stepCount
     step.part = earlierRuns.count
     step.species = header.species

@@ -127,6 +127,16 @@ struct VasprunHandler {
   /// Zr) or wrong ("X" for Xe).
   private mutating func resolveSpecies() {
     let byType = types.map { element(ofTitle: $0.title) ?? Element(symbol: $0.symbol) }
+    // A type that is missing or there twice would give the atoms behind it wrong elements.
+    var counts = [Int](repeating: 0, count: types.count)
+    var isKnown = true
+    for (_, type) in symbols {
+      if counts.indices.contains(type - 1) { counts[type - 1] += 1 } else { isKnown = false }
+    }
+    guard types.isEmpty || symbols.isEmpty || isKnown && counts == types.map(\.count) else {
+      species = []
+      return
+    }
     var found: [Element] = []
     for (symbol, type) in symbols {
       let ofType = type >= 1 && type <= byType.count ? byType[type - 1] : nil
@@ -409,9 +419,16 @@ struct VasprunHandler {
     }
   }
 
+  /// The number that the whole text is; NaN for more than one.
   private func number() -> Double? {
+    let bytes = text.bytes
     var at = 0
-    return DecimalScanner.next(text.bytes, &at)
+    guard let value = DecimalScanner.next(bytes, &at) else { return nil }
+    while at < bytes.count {
+      if bytes[at] > 0x20 { return .nan }
+      at += 1
+    }
+    return value
   }
 
   private func trimmed() -> String {
