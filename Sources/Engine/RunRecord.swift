@@ -136,4 +136,6 @@ public enum RunEvent: Sendable, Equatable {
   case stageFinished(StageRecord)
   /// An object was found missing or damaged; what made it runs again.
   case objectLost(String)
+  /// What an executor has to say: jobs that were submitted, a controller that does not answer.
+  case note(stage: String, words: String)
 }
