@@ -6,14 +6,29 @@ import StageKit
 public struct BatchJob: Sendable, Equatable {
   /// By which it is found again when its number was lost. Letters, digits and '-'.
   public var name: String
-  /// The script that every task runs, and the folder in which it starts; logs go below `logs/`.
+  /// The script that every task runs, and the folder in which it starts.
   public var script: String
   public var folder: String
-  /// nil for a single job, whose log is `logs/1.log`.
+  /// nil for a single job.
   public var tasks: Int?
   public var resources: ExecutorOptions.Resources
+  /// 0 for the first time.
+  public var attempt: Int
   /// Starts when all these have ended well, and is dropped when one did not.
   public var after: [String]
+
+  public init(
+    name: String, script: String, folder: String, tasks: Int?, resources: ExecutorOptions.Resources, attempt: Int,
+    after: [String]
+  ) {
+    self.name = name
+    self.script = script
+    self.folder = folder
+    self.tasks = tasks
+    self.resources = resources
+    self.attempt = attempt
+    self.after = after
+  }
 }
 
 /// What became of one task of a job, as the scheduler sees it. Results are files; this only tells

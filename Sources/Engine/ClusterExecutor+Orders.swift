@@ -99,6 +99,10 @@ extension ClusterExecutor {
   /// Lets the folds that follow be made as soon as all tasks under way have ended well.
   func submitFolds(after share: StageShare, _ state: inout State) throws {
     guard !options.mergesHere, state.orders.allSatisfy({ $0.order.work != .folds || $0.isOver }) else { return }
+    // Drops are read by then; where the next stage maps sources, there is nothing to fold yet.
+    let later = share.pass.plan.stages.drop { $0.id != share.stage.id }.dropFirst()
+    let next = later.first { if case .importing = $0.work { false } else { true } }
+    guard case .folding? = next?.work else { return }
     let jobs = state.orders.filter { !$0.isOver }.compactMap(\.job)
     guard !jobs.isEmpty else { return }
     try submitFolds(
@@ -135,7 +139,7 @@ extension ClusterExecutor {
       let folder = Self.absolute(work.path(name))
       let job = BatchJob(
         name: Self.jobName(name), script: Path.join(folder, "job.sh"), folder: folder, tasks: tasks,
-        resources: order.resources, after: after)
+        resources: order.resources, attempt: order.attempt, after: after)
       do { live.job = try submit(job, scheduler, order.stage, pass) } catch {
         try? work.remove(name)
         throw error
@@ -282,6 +286,7 @@ extension ClusterExecutor {
     """
     #!/bin/sh
     # One task of a sluice run; what it gives lies in the project's store. Safe to run twice.
+    exec >> \(Self.quoted(Path.join(folder, "logs")))/"${SLURM_ARRAY_TASK_ID:-1}.log" 2>&1
     \(options.setup.map { $0 + "\n" }.joined())\
     exec \(command(folder)) "${SLURM_ARRAY_TASK_ID:-1}" --threads "${SLURM_CPUS_PER_TASK:-1}"
 
@@ -305,31 +310,25 @@ extension ClusterExecutor {
     return isPlain && !text.isEmpty ? text : "'" + text.replacing("'", with: "'\\''") + "'"
   }
 
-  /// Commands for all shares of this stage that have no result.
-  func workElsewhere(_ share: StageShare, _ state: State) throws -> WorkElsewhere {
+  /// Commands for all shares that have no result.
+  func workElsewhere(_ share: StageShare, _ state: State) throws -> RunError {
     var commands: [String] = []
-    for order in state.orders where order.order.stage == share.stage.id && !order.isOver {
+    for order in state.orders where !order.isOver {
       let folder = Self.absolute(work.path(order.name))
-      for number in 1...order.shares.count where !order.taken.contains(number) {
+      let done = try work.finishedShares(order.name)
+      for number in 1...order.shares.count where !done.contains(number) {
         commands.append("\(command(folder)) \(number)")
       }
     }
-    return WorkElsewhere(stage: share.stage.id, commands: commands)
+    var error = RunError(
+      .elsewhere, stage: share.stage.id, cause: "\(commands.count) commands are to be run.",
+      remedy: "Run them on any machines that share these folders, then run again.")
+    error.commands = commands
+    return error
   }
 
   static func absolute(_ path: String) -> String {
     path.hasPrefix("/") ? path : Path.join(FileManager.default.currentDirectoryPath, path)
-  }
-}
-
-/// A run cannot go on before somebody has run these commands.
-public struct WorkElsewhere: Error, Sendable, Equatable, CustomStringConvertible {
-  public let stage: String
-  /// Each is one share; any order, any machine that sees the folders under the same paths.
-  public let commands: [String]
-
-  public var description: String {
-    "stage '\(stage)' waits for \(commands.count) commands. Run them on any machines that share these folders, then run again."
   }
 }
 

@@ -56,7 +56,7 @@ extension ClusterExecutor {
         state.orders[index].losses[number] = nil
         isNew = true
         for done in result.done { collection.take(done.key, done.result) }
-        for account in result.accounts { share.pass.tally.add(account) }
+        for account in result.accounts { share.pass.tally.add(account, isFold: order.order.work == .folds) }
       }
       try checkFailures(index, share, &state)
       if state.orders[index].isOver { try work.close(order.name) }
@@ -145,7 +145,7 @@ extension ClusterExecutor {
       let since = order.ended[number]?.since ?? now
       order.ended[number] = (since, how ?? order.ended[number]?.how)
       // A result may take a while to be seen on this machine; that of a job that never was cannot come.
-      guard now - since >= timing.grace || failures[number] != nil || order.job == nil else { continue }
+      guard now - since >= .nanoseconds(Int64(options.grace * 1e9)) || failures[number] != nil || order.job == nil else { continue }
       let word = order.ended[number]?.how ?? order.job.flatMap { scheduler.ending(job: $0, number: number) }
       order.losses[number] = Loss(
         job: order.job, number: number, how: word, failure: failures[number],
@@ -193,9 +193,11 @@ extension ClusterExecutor {
 }
 
 extension Tally {
-  func add(_ account: WorkResult.Account) {
+  /// Tasks work side by side, so that only a fold's time is a time that passed.
+  func add(_ account: WorkResult.Account, isFold: Bool) {
     update(account.stage) {
       $0.ran += account.ran
+      if isFold { $0.secondsElsewhere = ($0.secondsElsewhere ?? 0) + account.seconds }
       for (name, count) in account.counters { $0.counters[name, default: 0] += count }
     }
   }

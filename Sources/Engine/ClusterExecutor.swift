@@ -16,17 +16,13 @@ public final class ClusterExecutor: Executor {
   public struct Timing: Sendable {
     /// Between looks for results: at first, and at most.
     public var results: ClosedRange<Duration>
-    /// How long a result may stay invisible after its task ended: a network file system's delay.
-    public var grace: Duration
     /// Between attempts to submit.
     public var resubmit: Duration
 
     public init(
-      results: ClosedRange<Duration> = .milliseconds(200) ... .seconds(5), grace: Duration = .seconds(60),
-      resubmit: Duration = .seconds(30)
+      results: ClosedRange<Duration> = .milliseconds(200) ... .seconds(5), resubmit: Duration = .seconds(30)
     ) {
       self.results = results
-      self.grace = grace
       self.resubmit = resubmit
     }
   }
@@ -78,7 +74,6 @@ public final class ClusterExecutor: Executor {
 
   public func prepare(_ share: StageShare) throws {
     try withState { state in
-      guard scheduler != nil else { return }
       try adopt(&state, share.pass)
       let open = share.tasks.map(\.key).filter { key in !state.orders.contains { $0.isOpen(key) } }
       try submit(Set(open), of: share, attempt: 0, options.share, &state)

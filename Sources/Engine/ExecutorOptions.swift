@@ -53,12 +53,14 @@ public struct ExecutorOptions: Sendable, Equatable {
   public var poll = 30.0
   /// How long a silent controller or a full queue is waited for when a job is to be submitted, in seconds.
   public var patience = 3600.0
+  /// How long the result of a task that has ended may stay unseen on this machine, in seconds.
+  public var grace = 30.0
 
   public init(_ kind: Kind = .local) { self.kind = kind }
 
   /// Options of sbatch that the executor sets itself.
   private static let own: Set<String> = [
-    "array", "chdir", "cpus-per-task", "dependency", "error", "job-name", "kill-on-invalid-dep", "mem", "ntasks",
+    "array", "chdir", "comment", "cpus-per-task", "dependency", "error", "job-name", "kill-on-invalid-dep", "mem", "ntasks",
     "output", "parsable", "partition", "account", "test-only", "time", "wait", "wrap",
   ]
 
@@ -110,6 +112,9 @@ public struct ExecutorOptions: Sendable, Equatable {
     patience = try decoder.number(
       "patience", default: 3600, in: .notNegative, unit: "s",
       "How long a silent controller is waited for when a job is to be submitted.")
+    grace = try decoder.number(
+      "grace", default: 30, in: .notNegative, unit: "s",
+      "How long a result may stay unseen after its task has ended: the file system's delay between machines.")
     for option in sbatch { try Self.check(option, decoder) }
     for line in setup where line.contains(where: \.isNewline) {
       throw decoder.refuse("setup", "must be a list of single lines")

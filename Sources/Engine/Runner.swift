@@ -103,7 +103,9 @@ extension ActionRecord {
 final class Tally: Sendable {
   struct Entry {
     var ran = 0
+    /// Wall time here, waiting included; and what the work took where it was done.
     var seconds = 0.0
+    var secondsElsewhere: Double?
     var counters: [String: Int] = [:]
   }
 
@@ -239,7 +241,8 @@ final class Pass: Sendable {
       id: stage.id, use: stage.description.name, version: stage.description.version,
       key: finished.digest,
       parameters: Dictionary(uniqueKeysWithValues: stage.parameters.map { ($0.name, $0.readable) }),
-      ran: did.ran, cached: max(0, actions.count - did.ran), seconds: did.seconds,
+      ran: did.ran, cached: max(0, actions.count - did.ran),
+      seconds: did.secondsElsewhere ?? did.seconds,
       sources: SourceChange(from: [], to: []), counters: did.counters,
       diagnostics: outcome.diagnostics)
     state.stages.append(record)

@@ -19,12 +19,11 @@ public struct PassResult: Sendable {
 public struct ClusterSupport: Sendable {
   /// nil for the one that the pipeline names.
   public var scheduler: (any BatchScheduler)?
-  /// nil for what suits the file system.
-  public var timing: ClusterExecutor.Timing?
+  public var timing: ClusterExecutor.Timing
   public var pause: @Sendable (Duration) throws -> Void
 
   public init(
-    scheduler: (any BatchScheduler)? = nil, timing: ClusterExecutor.Timing? = nil,
+    scheduler: (any BatchScheduler)? = nil, timing: ClusterExecutor.Timing = .init(),
     pause: @escaping @Sendable (Duration) throws -> Void = { Thread.sleep(forTimeInterval: $0 / .seconds(1)) }
   ) {
     self.scheduler = scheduler
@@ -123,13 +122,9 @@ public final class Session: Sendable {
     case .manual: scheduler = nil
     case .slurm: scheduler = self.scheduler
     }
-    var timing = cluster.timing ?? ClusterExecutor.Timing()
-    // A disk that only this machine writes to shows every file at once.
-    if cluster.timing == nil, try fileSystem.kind(at: Self.stateFolder(of: pipeline)).reportsEveryChange {
-      timing.grace = .seconds(5)
-    }
     return ClusterExecutor(
-      pipeline, scheduler: scheduler, fileSystem: fileSystem, clock: clock, timing: timing, version: version,
+      pipeline, scheduler: scheduler, fileSystem: fileSystem, clock: clock,
+      timing: cluster.timing, version: version,
       pause: cluster.pause)
   }
 

@@ -38,19 +38,17 @@ public struct SlurmScheduler: BatchScheduler {
   /// Everything goes through the argument list: no shell and no file takes paths apart.
   func arguments(_ job: BatchJob) -> [String] {
     var words = ["sbatch", "--parsable", "--job-name=\(job.name)", "--chdir=\(job.folder)", "--ntasks=1"]
+    if job.attempt > 0 { words.append("--comment=attempt \(job.attempt + 1)") }
     words.append("--cpus-per-task=\(job.resources.processors)")
     if let minutes = job.resources.minutes { words.append("--time=\(SlurmTime.text(minutes: minutes))") }
     if let megabytes = job.resources.megabytes { words.append("--mem=\(megabytes)M") }
     if !options.partition.isEmpty { words.append("--partition=\(options.partition)") }
     if !options.account.isEmpty { words.append("--account=\(options.account)") }
-    // Relative to --chdir: Slurm gives % and \ in file names a meaning of their own.
     if let tasks = job.tasks {
       words.append("--array=1-\(tasks)" + (options.atOnce > 0 ? "%\(options.atOnce)" : ""))
-      words.append("--output=logs/%a.log")
-    } else {
-      words.append("--output=logs/1.log")
     }
-    words += ["--open-mode=append", "--requeue"]
+    // The script opens its log itself: Slurm gives % and \ in paths a meaning of their own.
+    words += ["--output=/dev/null", "--requeue"]
     if !job.after.isEmpty {
       words += ["--dependency=afterok:\(job.after.joined(separator: ":"))", "--kill-on-invalid-dep=yes"]
     }
@@ -100,6 +98,7 @@ public struct SlurmScheduler: BatchScheduler {
 
   private static func state(_ word: String, reason: String) -> BatchTask.State {
     // PREEMPTED comes before a requeue as well as before the end: only its absence later tells.
+    if word == "FAILED", !["None", "NonZeroExitCode", ""].contains(reason) { return .ended("\(word), \(reason)") }
     if ends.contains(word) { return .ended(word) }
     guard word == "PENDING" || word.hasPrefix("REQUEUE") || word == "SPECIAL_EXIT" else { return .running }
     return hopeless.contains { reason.contains($0) } ? .stuck(reason) : .waiting
