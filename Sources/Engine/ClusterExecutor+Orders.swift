@@ -48,7 +48,8 @@ extension ClusterExecutor {
       if !lastLines.isEmpty { cause += " Its last lines: \(lastLines.joined(separator: " / "))" }
       let remedy =
         switch how {
-        case "OUT_OF_MEMORY": "Raise 'memory' of the executor (it had \(resources.megabytes.map { "\($0) MB" } ?? "the partition's default"))."
+        case "OUT_OF_MEMORY":
+          "Raise 'memory' of the executor (it had \(resources.megabytes.map { "\($0) MB" } ?? "the partition's default"))."
         case "TIMEOUT", "DEADLINE":
           "Raise 'time' of the executor (it had \(resources.minutes.map { SlurmTime.text(minutes: $0) } ?? "the partition's default")), or lower 'sourcesPerTask'."
         case "NODE_FAIL", "BOOT_FAIL": "Nodes failed; run again once they are well."
@@ -73,7 +74,8 @@ extension ClusterExecutor {
     }
     let jobs = state.orders.compactMap(\.job)
     if !jobs.isEmpty {
-      pass.report(.note(stage: "", words: "An earlier run left jobs \(jobs.joined(separator: ", ")); their results count."))
+      pass.report(
+        .note(stage: "", words: "An earlier run left jobs \(jobs.joined(separator: ", ")); their results count."))
     }
   }
 
@@ -114,8 +116,7 @@ extension ClusterExecutor {
     _ loss: Loss? = nil
   ) throws {
     let resources = loss.map { grown($0.resources, $0.how) } ?? options.merge
-    var order = order(.folds, share, [known], attempt: attempt, resources)
-    order.fingerprint = Digest(of: Sealed.encode(known))
+    let order = order(.folds, share, [known], attempt: attempt, resources)
     try place(order, [known], tasks: nil, after: jobs, share.pass, &state)
   }
 
@@ -154,7 +155,8 @@ extension ClusterExecutor {
   }
 
   /// Waits for a controller that does not answer, which may have taken the job all the same.
-  private func submit(_ job: BatchJob, _ scheduler: any BatchScheduler, _ stage: String, _ pass: Pass) throws -> String {
+  private func submit(_ job: BatchJob, _ scheduler: any BatchScheduler, _ stage: String, _ pass: Pass) throws -> String
+  {
     let end = clock.uptime + .nanoseconds(Int64(options.patience * 1e9))
     var wasTold = false
     while true {
@@ -166,7 +168,8 @@ extension ClusterExecutor {
           .environment, stage: stage, cause: trouble.description,
           remedy: "Run where Slurm's commands are, or with --executor local or manual.")
       case .refused(let words):
-        throw RunError(.pipeline, stage: stage, cause: "Slurm does not take the job: \(words).", remedy: Self.remedy(words))
+        throw RunError(
+          .pipeline, stage: stage, cause: "Slurm does not take the job: \(words).", remedy: Self.remedy(words))
       case .unreachable(let words), .full(let words):
         guard clock.uptime < end else {
           throw RunError(
@@ -305,7 +308,8 @@ extension ClusterExecutor {
   /// For a POSIX shell.
   static func quoted(_ text: String) -> String {
     let isPlain = text.utf8.allSatisfy {
-      (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) || [0x2D, 0x2E, 0x2F, 0x5F].contains($0)
+      (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
+        || [0x2D, 0x2E, 0x2F, 0x5F].contains($0)
     }
     return isPlain && !text.isEmpty ? text : "'" + text.replacing("'", with: "'\\''") + "'"
   }

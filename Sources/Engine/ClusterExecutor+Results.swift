@@ -145,7 +145,8 @@ extension ClusterExecutor {
       let since = order.ended[number]?.since ?? now
       order.ended[number] = (since, how ?? order.ended[number]?.how)
       // A result may take a while to be seen on this machine; that of a job that never was cannot come.
-      guard now - since >= .nanoseconds(Int64(options.grace * 1e9)) || failures[number] != nil || order.job == nil else { continue }
+      guard now - since >= .nanoseconds(Int64(options.grace * 1e9)) || failures[number] != nil || order.job == nil
+      else { continue }
       let word = order.ended[number]?.how ?? order.job.flatMap { scheduler.ending(job: $0, number: number) }
       order.losses[number] = Loss(
         job: order.job, number: number, how: word, failure: failures[number],

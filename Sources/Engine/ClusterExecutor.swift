@@ -109,18 +109,20 @@ public final class ClusterExecutor: Executor {
     guard let scheduler, !options.mergesHere else { return try share.perform(0) }
     return try withState { state in
       try adopt(&state, share.pass)
-      let fingerprint = try situation(share.pass)
+      let known = try situation(share.pass)
       // A dependent job may be at it; where it knew less than this run knows now, one more is needed.
-      for round in 0... {
+      var wasAsked = false
+      while true {
         if let record = try recorded(share) {
           share.tell(0)
           return .recorded(record)
         }
         if state.orders.allSatisfy({ $0.order.work != .folds || $0.isOver }) {
-          if round > 1 { break }
-          try submitFolds(fingerprint, share, attempt: 0, after: [], &state)
+          if wasAsked { break }
+          wasAsked = true
+          try submitFolds(known, share, attempt: 0, after: [], &state)
         }
-        try finishFolds(scheduler, fingerprint, share, &state)
+        try finishFolds(scheduler, known, share, &state)
       }
       throw RunError(
         .bug, stage: share.stage.id, cause: "another process folded the same inputs and found other keys",
@@ -160,7 +162,8 @@ public final class ClusterExecutor: Executor {
       if !jobs.isEmpty {
         pass.report(
           .note(
-            stage: "", words: "Jobs \(jobs.joined(separator: ", ")) go on without this run; the next one takes their results."))
+            stage: "",
+            words: "Jobs \(jobs.joined(separator: ", ")) go on without this run; the next one takes their results."))
       }
       throw CancellationError()
     }

@@ -60,7 +60,8 @@ public struct ExecutorOptions: Sendable, Equatable {
 
   /// Options of sbatch that the executor sets itself.
   private static let own: Set<String> = [
-    "array", "chdir", "comment", "cpus-per-task", "dependency", "error", "job-name", "kill-on-invalid-dep", "mem", "ntasks",
+    "array", "chdir", "comment", "cpus-per-task", "dependency", "error", "job-name", "kill-on-invalid-dep", "mem",
+    "ntasks",
     "output", "parsable", "partition", "account", "test-only", "time", "wait", "wrap",
   ]
 
@@ -131,7 +132,8 @@ public struct ExecutorOptions: Sendable, Equatable {
       "time", default: SlurmTime.text(minutes: fallback.minutes!),
       "Time limit of \(whose), as Slurm writes it (minutes, h:mm:ss, d-hh); 'default' for the partition's.")
     let memory = try decoder.text(
-      "memory", default: "\(fallback.megabytes! / 1024)G", "Memory of \(whose) (M, G, T); 'default' for the partition's.")
+      "memory", default: "\(fallback.megabytes! / 1024)G",
+      "Memory of \(whose) (M, G, T); 'default' for the partition's.")
     let processors = try decoder.integer(
       "cpus", default: fallback.processors, in: 1...4096, "Processors of \(whose).")
     var result = Resources(minutes: nil, megabytes: nil, processors: processors)

@@ -57,7 +57,8 @@ public struct SlurmScheduler: BatchScheduler {
 
   private static let passing = [
     "Unable to contact slurm controller", "Socket timed out", "Connection refused", "Connection timed out",
-    "Transport endpoint", "Zero Bytes", "temporarily", "Protocol authentication error", "Communication connection failure",
+    "Transport endpoint", "Zero Bytes", "temporarily", "Protocol authentication error",
+    "Communication connection failure",
     "Unable to resolve", "standby mode", "Message receive failure", "Unexpected message received", "No route to host",
     "Munge", "munge", "no answer in",
   ]
@@ -92,7 +93,8 @@ public struct SlurmScheduler: BatchScheduler {
   /// Reasons for which a waiting job never starts by itself.
   private static let hopeless = [
     "DependencyNeverSatisfied", "JobHoldMaxRequeue", "launch failed requeued held", "launch_failed_requeued_held",
-    "BadConstraints", "PartitionTimeLimit", "PartitionNodeLimit", "InvalidAccount", "InvalidQOS", "AssociationTimeLimit",
+    "BadConstraints", "PartitionTimeLimit", "PartitionNodeLimit", "InvalidAccount", "InvalidQOS",
+    "AssociationTimeLimit",
     "QOSTimeLimit",
   ]
 

@@ -53,8 +53,6 @@ struct WorkOrder: Sendable, Codable, Equatable {
   var isManual: Bool
   /// What each job was given.
   var resources: ExecutorOptions.Resources
-  /// Of folds: their share's digest, by which a later run knows them again.
-  var fingerprint: Digest?
 }
 
 /// What one process is to do.

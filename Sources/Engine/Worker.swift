@@ -45,7 +45,8 @@ public struct Worker: Sendable {
   public func perform(
     order: String, share number: Int, owner: UInt32? = nil,
     checkCancellation: @escaping @Sendable () throws -> Void = {},
-    progress: @escaping @Sendable (RunEvent) -> Void = { _ in }, report: @escaping @Sendable (Diagnostic) -> Void = { _ in }
+    progress: @escaping @Sendable (RunEvent) -> Void = { _ in },
+    report: @escaping @Sendable (Diagnostic) -> Void = { _ in }
   ) throws -> Ending {
     let (folder, name) = place(order)
     guard let order = try folder.order(name) else { return .notNeeded }

@@ -111,7 +111,9 @@ private func runOnce(_ arguments: Arguments) throws -> Int32 {
   defer { try? session.close() }
   if arguments.has("accept-new-inbox") { session.folders.acceptNewFolders() }
   let result: PassResult
-  do { result = try pass(session, console, stop, waits: !arguments.has("no-wait")) } catch let error as RunError where error.kind == .elsewhere {
+  do { result = try pass(session, console, stop, waits: !arguments.has("no-wait")) } catch let error as RunError
+    where error.kind == .elsewhere
+  {
     for command in error.commands { print(command) }
     complain(error.description)
     return 75

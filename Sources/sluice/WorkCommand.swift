@@ -30,7 +30,9 @@ let workCommand = Command(
   let fileSystem = PosixFileSystem()
   let worker = Worker(fileSystem, stages: registry, threads: threads)
   var numbers = try arguments.operands.dropFirst().map { word throws(UsageError) in
-    guard let number = Int(word), number > 0 else { throw UsageError("'\(word)' is no task: tasks are numbered from 1") }
+    guard let number = Int(word), number > 0 else {
+      throw UsageError("'\(word)' is no task: tasks are numbered from 1")
+    }
     return number
   }
   guard let count = try worker.shares(of: order) else {
@@ -38,7 +40,9 @@ let workCommand = Command(
     return 0
   }
   if numbers.isEmpty { numbers = Array(1...count) }
-  if let wrong = numbers.first(where: { $0 > count }) { throw UsageError("there are \(count) tasks and no task \(wrong)") }
+  if let wrong = numbers.first(where: { $0 > count }) {
+    throw UsageError("there are \(count) tasks and no task \(wrong)")
+  }
   let stop = StopSignal()
   for number in numbers {
     do {
@@ -47,11 +51,12 @@ let workCommand = Command(
         report: { tell("\($0)") })
       guard !arguments.has("quiet") else { continue }
       switch ending {
-      case .done(let tasks, let ran): tell("task \(number): \(ran) done" + (tasks > ran ? ", \(tasks - ran) known" : ""))
+      case .done(let tasks, let ran):
+        tell("task \(number): \(ran) done" + (tasks > ran ? ", \(tasks - ran) known" : ""))
       case .alreadyDone: tell("task \(number): done before")
       case .notNeeded: tell("task \(number): withdrawn")
       }
-    } catch where stop.isSet {
+    } catch  where stop.isSet {
       complain("stopped; task \(number) begins where it was when it is started again.")
       return stop.exitStatus
     }

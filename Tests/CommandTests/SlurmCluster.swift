@@ -16,7 +16,8 @@ final class SlurmCluster {
 
   /// Daemons that start jobs as other users need root; tests of others skip them.
   static let isAvailable = programs.allSatisfy { path($0) != nil } && geteuid() == 0
-  static let skipped: Comment = "skipped: Slurm's daemons (packages slurm-wlm, munge) or the rights to start them are absent"
+  static let skipped: Comment =
+    "skipped: Slurm's daemons (packages slurm-wlm, munge) or the rights to start them are absent"
 
   private let scratch: ScratchFolder
   var configuration: String { scratch.path + "/slurm.conf" }
@@ -52,7 +53,9 @@ final class SlurmCluster {
   }
 
   var environment: [String: String] {
-    var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("SLURM") && !$0.key.hasPrefix("SBATCH") }
+    var environment = ProcessInfo.processInfo.environment.filter {
+      !$0.key.hasPrefix("SLURM") && !$0.key.hasPrefix("SBATCH")
+    }
     environment["SLURM_CONF"] = configuration
     environment["PATH"] = (environment["PATH"] ?? "/usr/bin:/bin") + ":/usr/sbin:/sbin"
     return environment

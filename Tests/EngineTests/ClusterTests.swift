@@ -25,7 +25,8 @@ import Testing
     var use = "slurm"
 
     init(_ count: Int = 6) {
-      base = SessionTests.World(Dictionary(uniqueKeysWithValues: (1...count).map { ("d/\($0).txt", "\($0)\n\($0 + 1)\n") }))
+      base = SessionTests.World(
+        Dictionary(uniqueKeysWithValues: (1...count).map { ("d/\($0).txt", "\($0)\n\($0 + 1)\n") }))
     }
 
     var files: MemoryFileSystem { base.files }
@@ -52,7 +53,9 @@ import Testing
     func local() throws -> PassResult {
       var other = SessionTests.World([:])
       for (path, bytes) in files.tree("/project/in") {
-        if let bytes { other.drop(String(path.dropFirst("/project/in/".count)), String(decoding: bytes, as: UTF8.self)) }
+        if let bytes {
+          other.drop(String(path.dropFirst("/project/in/".count)), String(decoding: bytes, as: UTF8.self))
+        }
       }
       other.clock.advance(by: .seconds(30))
       other.settings = base.settings
@@ -153,7 +156,8 @@ import Testing
     let files = world.files
     let cluster = FakeCluster(world.files) { start in
       guard start.job.tasks != nil, poison.withLock({ $0 }) else { return .runs }
-      let share = String(decoding: (try? files.readFile(start.job.folder + "/shares/\(start.number).json")) ?? [], as: UTF8.self)
+      let share = String(
+        decoding: (try? files.readFile(start.job.folder + "/shares/\(start.number).json")) ?? [], as: UTF8.self)
       return share.contains("d/3.txt") ? .ends("OUT_OF_MEMORY") : .runs
     }
     let error = try #require(throws: RunError.self) { try world.pass(cluster) }
@@ -357,7 +361,8 @@ import Testing
   func aWorkerMayFailAnywhere(_ fault: FaultyFileSystem.Fault) throws {
     let clean = World(3)
     _ = Result { try clean.pass(FakeCluster(clean.files), pause: { _ in throw CancellationError() }) }
-    let order = try #require(clean.leftOrders.first { path in clean.files.tree(Path.parent(path) + "/shares").count > 2 })
+    let order = try #require(
+      clean.leftOrders.first { path in clean.files.tree(Path.parent(path) + "/shares").count > 2 })
     let counting = FaultyFileSystem(clean.files, call: 0, .crash)
     let state = clean.files.afterPowerLoss(.everything)
     _ = try Worker(counting, stages: Toy.registry, threads: 1).perform(order: Path.parent(order), share: 1)

@@ -163,14 +163,17 @@ import Testing
   @Test(arguments: [
     ("'slurn'", "did you mean 'slurm'?"), ("3", "executor must be 'local'"), ("{ }", "'executor.use' must be given"),
     ("{ use: 'slurm', partitions: 'x' }", "did you mean 'partition'?"),
-    ("{ use: 'slurm', partition: 'a b' }", "must be a plain name"), ("{ use: 'slurm', account: '-x' }", "must be a plain name"),
+    ("{ use: 'slurm', partition: 'a b' }", "must be a plain name"),
+    ("{ use: 'slurm', account: '-x' }", "must be a plain name"),
     ("{ use: 'slurm', time: 'soon' }", "such as '90', '1:30:00' or '2-12'"),
     ("{ use: 'slurm', time: '0' }", "must be a time limit"), ("{ use: 'slurm', memory: '4' }", "such as '500M'"),
     ("{ use: 'slurm', memory: '-1G' }", "such as '500M'"), ("{ use: 'slurm', cpus: 0 }", "must be at least 1"),
     ("{ use: 'slurm', merge: { memory: 'much' } }", "executor.merge.memory must be an amount"),
     ("{ use: 'slurm', merge: { poll: 3 } }", "unknown key 'executor.merge.poll'"),
-    ("{ use: 'slurm', sbatch: ['-p long'] }", "long options"), ("{ use: 'slurm', sbatch: ['--array=1-3'] }", "may not set --array"),
-    ("{ use: 'slurm', setup: ['a\\nb'] }", "single lines"), ("{ use: 'slurm', program: 'bin/sluice' }", "absolute path"),
+    ("{ use: 'slurm', sbatch: ['-p long'] }", "long options"),
+    ("{ use: 'slurm', sbatch: ['--array=1-3'] }", "may not set --array"),
+    ("{ use: 'slurm', setup: ['a\\nb'] }", "single lines"),
+    ("{ use: 'slurm', program: 'bin/sluice' }", "absolute path"),
     ("{ use: 'slurm', poll: 0 }", "executor.poll must be"), ("{ use: 'slurm', use: 'local' }", "is given twice"),
     ("{ use: 'slurm', sourcesPerTask: 0 }", "must be at least 1"),
   ]) func whatIsRefused(text: String, words: String) throws {
@@ -192,7 +195,8 @@ import Testing
     }
     _ = try slurm.submit(
       BatchJob(
-        name: "n", script: "s", folder: "f", tasks: nil, resources: .init(minutes: minutes, megabytes: nil, processors: 1),
+        name: "n", script: "s", folder: "f", tasks: nil,
+        resources: .init(minutes: minutes, megabytes: nil, processors: 1),
         attempt: 0, after: []))
     #expect(said.withLock { $0.contains("--time=\(shown)") })
   }
