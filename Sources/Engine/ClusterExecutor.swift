@@ -72,6 +72,8 @@ public final class ClusterExecutor: Executor {
 
   // MARK: Executor
 
+  public var readsAhead: Bool { true }
+
   public func prepare(_ share: StageShare) throws {
     try withState { state in
       try adopt(&state, share.pass)

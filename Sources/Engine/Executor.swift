@@ -91,6 +91,9 @@ public protocol Executor: Sendable {
   /// How many actions run at once in this process.
   var width: Int { get }
 
+  /// Whether `prepare` wants to be called, which costs a look at every record.
+  var readsAhead: Bool { get }
+
   /// Told of reading to be done in this pass, before the stages are gone through: it may begin.
   func prepare(_ share: StageShare) throws
 
@@ -103,6 +106,7 @@ public protocol Executor: Sendable {
 }
 
 extension Executor {
+  public var readsAhead: Bool { false }
   public func prepare(_ share: StageShare) throws {}
   public func fold(_ share: StageShare) throws -> ActionResult { try share.perform(0) }
 }

@@ -161,7 +161,7 @@ final class Pass: Sendable {
 
   func run() throws -> RunOutcome {
     let scans = try scanAll()
-    for stage in plan.stages {
+    for stage in plan.stages where runner.executor.readsAhead {
       guard let scan = scans[stage.id] else { continue }
       let missing = try finder.actions(stage, scan: scan).filter { $0.record == nil }
       let work = StageWork(pass: self, stage: stage, inputs: BoundInputs())
