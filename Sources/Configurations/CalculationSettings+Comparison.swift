@@ -27,7 +27,7 @@ extension CalculationSettings {
   }
 
   /// POTCAR titles by the element in their second word ("PAW_PBE W_pv 06Sep2000" is W's).
-  private var pseudopotentialsByElement: [String: String] {
+  var pseudopotentialsByElement: [String: String] {
     var titles: [String: String] = [:]
     for title in pseudopotentials ?? [] {
       let words = title.split(separator: " ")

@@ -39,6 +39,9 @@ final class RunConsole: Sendable {
     case .objectLost(let name):
       clear()
       tell("\(name) was damaged or missing in the store and is made again.")
+    case .note(let stage, let words):
+      clear()
+      note("\(Help.pad(stage, width))  \(words)")
     }
   }
 

@@ -4,7 +4,7 @@ import Testing
 @Suite(.enabled(if: Program.isBuilt, Program.skipped))
 struct UsageTests {
   static let commands = [
-    "run", "watch", "check", "status", "explain", "retry", "stages", "convert", "predict",
+    "run", "watch", "check", "status", "explain", "retry", "cancel", "work", "stages", "convert", "predict",
   ]
 
   @Test(arguments: commands) func everyCommandHelps(command: String) throws {
