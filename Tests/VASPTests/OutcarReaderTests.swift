@@ -138,6 +138,11 @@ struct OutcarReaderTests {
     let block = """
         ML FORCE on cell =-STRESS in cart. coord. units (eV/cell)
         in kB       5.00000     5.00000     5.00000     0.00000     0.00000     0.00000
+            direct lattice vectors                 reciprocal lattice vectors
+           4.0 0.0 0.0   0.25 0.0 0.0
+           0.0 5.0 0.0   0.0 0.2 0.0
+           0.5 0.0 6.0   0.0 0.0 0.2
+
         POSITION                                       TOTAL-FORCE (eV/Angst) (ML)
         ------------------
            0.0 0.0 0.0   7.0 7.0 7.0
