@@ -234,7 +234,7 @@ struct InputList {
       }
     }
     switch kind(ofFile: URL(fileURLWithPath: output).resolvingSymlinksInPath().path, name: output, fileSystem) {
-    case .vasprun, .outcar, .archive, .structures:
+    case .vasprun, .outcar, .archive, .structures, .runStructure, .companion:
       throw UsageError(
         "'\(printable(output))' holds a calculation or structures, which frames would replace; name another output, "
           + "or remove it first")
@@ -314,10 +314,7 @@ struct InputList {
           if isRun || file.isNamed || file.kind == .runStructure && !isRunFolder {
             units.append(.file(file))
           } else {
-            passedOver.append(
-              PassedOver(
-                name: file.name,
-                reason: file.kind == .companion ? "it holds no frames" : "a structure beside the run it belongs to"))
+            passedOver.append(PassedOver(file.name, file.kind == .companion ? .noFrames : .besideRun))
           }
           continue
         }
