@@ -23,6 +23,9 @@ public struct FeaturizeStage: SourceStage {
     basis = try BasisParameters(&parameters)
   }
 
+  /// The basis that this stage evaluates for a project of these elements.
+  public func specification(elements: [Element]) -> BasisSpecification { basis.specification(elements: elements) }
+
   public func process(_ source: Source, _ inputs: StageInputs, _ context: StageContext) throws -> [ArtifactDraft] {
     let selection = try CanonicalJSON.decode(
       FrameSelection.self, context.bytes(inputs.whole(.selection), "selection.json"))

@@ -27,7 +27,7 @@ public struct PublishStage: FoldStage {
 
   public init(parameters: inout ParameterDecoder) throws(ParameterError) {
     writesLAMMPS = try parameters.logical(
-      "lammps", default: true, "Write the potential as .yaml, .yace and .asi.")
+      "lammps", default: true, "Write the potential as .yaml, .yace and .asi, and its ensemble.")
     structures = try parameters.choice(
       "structures", of: ["vasp", "none"], default: "vasp", "A ready-to-run folder per listed structure, or none.")
     template = try parameters.text(
@@ -56,6 +56,7 @@ public struct PublishStage: FoldStage {
       }
     }
     if writesLAMMPS { try addPotential(inputs, context, to: &draft) }
+    draft.add("screening.json", try PublishedScreening(inputs, context).encoded())
     draft.add("fit.json", try fit(inputs, context))
     let report = try ReportBuilder(inputs, context, candidates: candidates, published: published, note: note).content()
     draft.add("report.html", ReportPage(report).html())
@@ -80,6 +81,11 @@ public struct PublishStage: FoldStage {
     let potential = try Potential(yaml: yaml)
     draft.add("potential/\(context.project).yaml", yaml)
     draft.add("potential/\(context.project).yace", potential.yace)
+    // Members for `sluice predict --ensemble`.
+    if inputs.whole(.potential).part("ensemble.npz") != nil {
+      draft.add(
+        "potential/\(context.project).ensemble.npz", try context.bytes(inputs.whole(.potential), "ensemble.npz"))
+    }
     let sets = inputs.whole(.activeSets)
     var inverses: [(element: Element, inverse: Matrix)] = []
     for (index, element) in potential.basis.elements.enumerated() {

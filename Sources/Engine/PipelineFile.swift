@@ -46,7 +46,11 @@ public struct PipelineFile: Sendable {
   public let threads: Int
   /// How many published runs stay in the outbox; 0 for all.
   public let keepRuns: Int
+  /// Where actions run. A command line may choose otherwise.
+  public var executor: ExecutorOptions
   public let stages: [Entry]
+  /// The file itself, so that work done elsewhere does not depend on later edits.
+  let text: [UInt8]
 
   /// Reads a file.
   public static func load(_ path: String, stages: StageRegistry) throws(ParameterError)
@@ -66,7 +70,7 @@ public struct PipelineFile: Sendable {
     throws(ParameterError)
   {
     do throws(ParameterError) {
-      self = try Self.read(JSON5.parse(bytes), path: path, registry: registry)
+      self = try Self.read(JSON5.parse(bytes), bytes, path: path, registry: registry)
     } catch {
       var placed = error
       placed.file = path
@@ -76,7 +80,8 @@ public struct PipelineFile: Sendable {
 
   private init(
     path: String, project: String, elements: [Element], inbox: String, outbox: String,
-    settle: Double, truncatedAfter: Double, threads: Int, keepRuns: Int, stages: [Entry]
+    settle: Double, truncatedAfter: Double, threads: Int, keepRuns: Int, executor: ExecutorOptions,
+    stages: [Entry], text: [UInt8]
   ) {
     self.path = path
     self.project = project
@@ -87,15 +92,17 @@ public struct PipelineFile: Sendable {
     self.truncatedAfter = truncatedAfter
     self.threads = threads
     self.keepRuns = keepRuns
+    self.executor = executor
     self.stages = stages
+    self.text = text
   }
 
   // MARK: The top level
 
-  private static func read(_ value: ParameterValue, path: String, registry: StageRegistry)
+  private static func read(_ value: ParameterValue, _ text: [UInt8], path: String, registry: StageRegistry)
     throws(ParameterError) -> PipelineFile
   {
-    var decoder = try ParameterDecoder(value, ignoring: ["stages"])
+    var decoder = try ParameterDecoder(value, ignoring: ["stages", "executor"])
     let format = try decoder.number("sluice", default: nil, "Format of this file; 1.")
     guard format == 1 else {
       throw decoder.refuse("sluice", "must be 1, the format this program reads")
@@ -123,14 +130,16 @@ public struct PipelineFile: Sendable {
       try keep.integer("runs", default: 0, in: 0...Int.max, "Published runs to keep; 0 for all.")
     }
     try decoder.finish()
+    var executor = ExecutorOptions()
+    if let given = value.member("executor") { executor = try ExecutorOptions(given) }
     let folder = folder(of: path)
     let file = PipelineFile(
       path: path, project: project,
       elements: try elements(symbols, places: value.member("elements")),
       inbox: try resolve("inbox", inbox, folder, decoder),
       outbox: try resolve("outbox", outbox, folder, decoder), settle: settle,
-      truncatedAfter: truncatedAfter, threads: threads, keepRuns: keepRuns,
-      stages: try entries(value, registry: registry))
+      truncatedAfter: truncatedAfter, threads: threads, keepRuns: keepRuns, executor: executor,
+      stages: try entries(value, registry: registry), text: text)
     if isInside(file.outbox, file.inbox) {
       throw decoder.refuse("outbox", "lies in the inbox, so that results would be taken as drops")
     }

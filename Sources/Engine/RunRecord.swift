@@ -101,6 +101,8 @@ public struct RunError: Error, Sendable, CustomStringConvertible {
     case bug
     /// Asked to stop. The same command resumes.
     case cancelled
+    /// `commands` are to be run, by somebody, before the same command goes on.
+    case elsewhere
   }
 
   public var kind: Kind
@@ -111,6 +113,9 @@ public struct RunError: Error, Sendable, CustomStringConvertible {
   public var cause: String
   /// What to do, in one sentence; may be empty.
   public var remedy: String
+  /// Of `elsewhere`: one share of the work each, in any order, on any machine that sees the folders
+  /// under the same paths.
+  public var commands: [String] = []
 
   public init(
     _ kind: Kind, stage: String? = nil, subject: String? = nil, cause: String, remedy: String = ""
@@ -140,4 +145,6 @@ public enum RunEvent: Sendable, Equatable {
   case stageWaits(Waiting)
   /// An object was found missing or damaged; what made it runs again.
   case objectLost(String)
+  /// What an executor has to say: jobs that were submitted, a controller that does not answer.
+  case note(stage: String, words: String)
 }

@@ -59,7 +59,7 @@ extension Session {
         return failed(error)
       } catch is CancellationError {
         return false
-      } catch let error as RunError where error.kind != .environment {
+      } catch let error as RunError where ![.environment, .elsewhere].contains(error.kind) {
         // Other input or another pipeline is what helps; or it was asked to stop.
         if error.kind == .cancelled { return false }
         memory.isOwing = false

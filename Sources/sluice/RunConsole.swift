@@ -42,6 +42,9 @@ final class RunConsole: Sendable {
     case .objectLost(let name):
       clear()
       tell("\(name) was damaged or missing in the store and is made again.")
+    case .note(let stage, let words):
+      clear()
+      note("\(Help.pad(stage, width))  \(words)")
     }
   }
 
@@ -93,6 +96,7 @@ final class RunConsole: Sendable {
       note("\(record.waiting == nil ? "Nothing new: run" : "Run") \(latest) stands. \(folder)")
       return
     }
+    if let change = SettingsChange(runs: "\(outbox)/runs", latest: latest) { tell("warning: \(change)") }
     if !quiet { showList(folder) }
     print("run \(latest) published: \(outbox)/latest")
   }

@@ -4,9 +4,9 @@ import StageKit
 /// `sluice stages`: what a pipeline file can use, with every parameter, its default and its meaning.
 func stagesCommand(_ arguments: Arguments) throws -> Int32 {
   let wanted = arguments.operands
-  let all = builtInStages.map { $0.description }
-  for name in wanted where !all.contains(where: { $0.name == name }) {
-    throw UsageError("unknown stage '\(name)'" + didYouMean(name, among: all.map(\.name)))
+  let known = builtInStages.map { $0.description.name } + [executorName]
+  for name in wanted where !known.contains(name) {
+    throw UsageError("unknown stage '\(name)'" + didYouMean(name, among: known))
   }
   for stage in builtInStages where wanted.isEmpty || wanted.contains(stage.description.name) {
     let description = stage.description
@@ -25,8 +25,18 @@ func stagesCommand(_ arguments: Arguments) throws -> Int32 {
     }
     print("")
   }
+  if wanted.isEmpty || wanted.contains(executorName) {
+    var decoder = ParameterDecoder.describing()
+    _ = try ExecutorOptions(&decoder)
+    print("executor (of the pipeline, not a stage)")
+    print("  Where actions run: 'local', 'slurm', 'manual', or an object. Results do not depend on it.")
+    printParameters(decoder.descriptions, indent: "  ")
+    print("")
+  }
   return 0
 }
+
+private let executorName = "executor"
 
 private func list(_ words: [String]) -> String { words.isEmpty ? "files" : words.joined(separator: ", ") }
 
