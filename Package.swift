@@ -61,7 +61,7 @@ let pluginNames: [Target.Dependency] = [
 let programs: [Target] = [
   .executableTarget(
     name: "sluice",
-    dependencies: ["Engine", "Report", "VASP", "ACE", "Configurations", "Platform", "LinearAlgebra"]
+    dependencies: ["Engine", "Report", "VASP", "ACE", "Novelty", "Configurations", "Platform", "LinearAlgebra"]
       + pluginNames),
   // Labels from a published embedded-atom potential for tungsten, written in VASP's layout.
   .target(name: "TungstenReference", dependencies: ["Configurations"]),
@@ -71,6 +71,7 @@ let programs: [Target] = [
   // Run by hand (`make bench`), never as a test.
   .executableTarget(
     name: "ace-benchmark", dependencies: ["ACE", "Configurations", "LinearAlgebra"], path: "Benchmarks/ACE"),
+  .executableTarget(name: "ingest-benchmark", path: "Benchmarks/Ingest"),
   .executableTarget(
     name: "accuracy-benchmark",
     dependencies: ["ACE", "Regression", "Configurations", "VASP", "LinearAlgebra", "Platform"],
@@ -88,10 +89,23 @@ let testTargets: [Target] = [
   .target(
     name: "StageLaws", dependencies: ["Engine", "StageKit", "Configurations", "Platform"],
     path: "Tests/StageLaws"),
+  // Every reader under attack: mutations in `make test`, libFuzzer by hand (Tests/Fuzz/run.sh).
+  .target(
+    name: "FuzzTargets",
+    dependencies: [
+      "TestSupport", "Engine", "StageKit", "VASP", "ACE", "Regression", "LinearAlgebra", "Configurations", "Platform",
+    ]
+      + pluginNames, path: "Tests/Fuzz/Targets"),
+  tests("FuzzTests", ["FuzzTargets", "Configurations", "Platform", "VASP"]),
   tests("PlatformTests", ["Platform"]),
   tests("ConfigurationsTests", ["Configurations", "Platform", "TungstenReference"]),
   tests("VASPTests", ["VASP", "Configurations", "Platform", "TungstenReference"]),
   tests("LinearAlgebraTests", ["LinearAlgebra"]),
+  // The kernels once more, compiled for any x86-64 processor.
+  .target(
+    name: "PortableKernels", dependencies: ["CKernels"], path: "Tests/PortableKernels",
+    cSettings: [.unsafeFlags(["-O1"])]),
+  tests("KernelTests", ["CKernels", "PortableKernels"]),
   tests("ACETests", ["ACE", "Configurations", "LinearAlgebra"]),
   tests("RegressionTests", ["Regression", "LinearAlgebra", "Platform"]),
   tests("NoveltyTests", ["Novelty", "LinearAlgebra"]),
@@ -110,12 +124,30 @@ let testTargets: [Target] = [
       + pluginNames),
 ]
 
+// Only with libFuzzer's runtime named (Tests/Fuzz/run.sh does): everything is built to count its branches.
+let fuzzers: [Target]
+if let runtime = Context.environment["SLUICE_FUZZER_RUNTIME"] {
+  for target in modules + plugins + testTargets where target.type == .regular {
+    target.swiftSettings = [.unsafeFlags(["-sanitize=fuzzer"])]
+  }
+  for target in bindings where target.type == .regular {
+    target.cSettings = [.unsafeFlags(["-O1", "-fsanitize=fuzzer-no-link"])]
+  }
+  fuzzers = [
+    .executableTarget(
+      name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Driver",
+      linkerSettings: [.unsafeFlags([runtime]), .linkedLibrary("stdc++")])
+  ]
+} else {
+  fuzzers = []
+}
+
 let package = Package(
   name: "sluice",
   products: [
     .executable(name: "sluice", targets: ["sluice"]),
     .library(name: "StageKit", targets: ["StageKit"]),
   ],
-  targets: bindings + modules + plugins + programs + testTargets,
+  targets: bindings + modules + plugins + programs + testTargets + fuzzers,
   swiftLanguageModes: [.v6]
 )

@@ -1,112 +1,162 @@
-// Times the ACE engine on rattled bcc tungsten: microseconds per atom, processor time of one thread,
-// best of several repetitions.
-// Usage: ace-benchmark [functions…]; standard: 100 500 1000 functions, 250 atoms, cutoff 5.5 Å.
+// Times the ACE engine on rattled bcc tungsten, one thread unless said: processor time, µs per atom, best
+// (median) of interleaved rounds; operations counted from the programs; memory of design rows; two threads.
+// Usage: ace-benchmark [case…] [--quick]; a case is W_100, W_500 (reference potentials, from SLUICE_SHARED or
+// ../shared) or a number of functions; standard: W_100 W_500 1000.
 
 import ACE
 import Configurations
-import Glibc
+import Foundation
 import LinearAlgebra
 
-struct Generator: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-}
+useSingleThreadedBLAS()
+let quick = CommandLine.arguments.contains("--quick")
+let names = CommandLine.arguments.dropFirst().filter { !$0.hasPrefix("--") }
+let small = tungsten(cells: 5, amplitude: 0.05)
+let large = tungsten(cells: 10, amplitude: 0.05)
 
-func tungsten(cells: Int, amplitude: Double) -> Configuration {
-  var generator = Generator(state: 1)
-  let a = 3.1652
-  var positions: [Vector3] = []
-  for x in 0..<cells {
-    for y in 0..<cells {
-      for z in 0..<cells {
-        for offset in [0.0, 0.5] {
-          var p = Vector3(Double(x) + offset, Double(y) + offset, Double(z) + offset) * a
-          for k in 0..<3 { p[k] += .random(in: -amplitude...amplitude, using: &generator) }
-          positions.append(p)
-        }
-      }
-    }
-  }
-  let l = a * Double(cells)
-  return Configuration(
-    species: Array(repeating: Element(symbol: "W")!, count: positions.count), positions: positions,
-    cell: Cell(vectors: Matrix3([l, 0, 0], [0, l, 0], [0, 0, l])))
-}
-
-/// Processor time of this thread, microseconds: not disturbed by what else runs on the machine.
-func processorTime() -> Double {
-  var t = timespec()
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t)
-  return Double(t.tv_sec) * 1e6 + Double(t.tv_nsec) * 1e-3
-}
-
-/// Best time of one call, microseconds per atom.
-func time(
-  _ label: String, atoms: Int, repetitions: Int, unit: String = "us/atom", _ body: () throws -> Void
-) rethrows {
+/// GFlop/s of one core in a matrix product: what "peak" means here.
+func matrixProductRate() -> Double {
+  let n = 768
+  let a = Matrix(rows: n, columns: n, storage: random(n * n, seed: 3))
   var best = Double.infinity
-  for _ in 0..<repetitions {
+  for _ in 0..<8 {
     let start = processorTime()
-    try body()
+    _ = a.times(a)
     best = min(best, processorTime() - start)
   }
-  let tenths = Int(best / Double(atoms) * 10 + 0.5)
-  print("  \(label): \(tenths / 10).\(tenths % 10) \(unit)")
+  return 2 * Double(n * n * n) / best / 1e3
 }
 
-useSingleThreadedBLAS()
-let counts = CommandLine.arguments.dropFirst().compactMap { Int($0) }
-let workspace = Workspace()
-for count in counts.isEmpty ? [100, 500, 1000] : counts {
-  let specification = BasisSpecification(
-    elements: [Element(symbol: "W")!], cutoff: 5.5, order: 5,
-    limits: [.init(radial: [8, 5, 4, 3, 2], angular: [0, 5, 4, 3, 2])], functionsPerElement: count)
-  let start = processorTime()
-  let basis = try Basis(specification)
-  print("\(count) functions: basis in \(Int(processorTime() - start)) us")
+func report(_ name: String, _ peak: Double) throws {
+  let (potential, label) = try potential(name)
+  let basis = potential.basis
+  let count = basis.columnCount
   let evaluator = Evaluator(basis)
-  let c = tungsten(cells: 5, amplitude: 0.05)
-  let list = try NeighborList(c, cutoff: 5.5)
-  print("  \(c.count) atoms, \(Double(list.neighbors.count) / Double(c.count)) neighbours")
-  var generator = Generator(state: 7)
-  func random(_ n: Int) -> [Double] { (0..<n).map { _ in .random(in: -1...1, using: &generator) } }
-  let potential = try Potential(basis: basis, columns: random(basis.columnCount))
-  let inverse = Matrix(rows: count, columns: count, storage: random(count * count))
-  let ensemble = Matrix(rows: 16, columns: count, storage: random(16 * count))
-  try time("neighbour list", atoms: c.count, repetitions: 15) {
-    _ = try NeighborList(c, cutoff: 5.5)
-  }
-  try time("energy and forces", atoms: c.count, repetitions: 15) {
-    _ = try evaluator.evaluate(potential, c, workspace: workspace)
-  }
-  try time("projections", atoms: c.count, repetitions: 15) {
-    _ = try evaluator.projections(of: c, workspace: workspace)
-  }
-  try time("grades", atoms: c.count, repetitions: 15) {
-    _ = try evaluator.grades(of: c, inverses: [inverse], workspace: workspace)
-  }
-  try time("16 members, energies and forces", atoms: c.count, repetitions: 3) {
-    _ = try evaluator.evaluateEnsemble(ensemble, c, workspace: workspace)
-  }
-  let (yaml, yace) = (potential.yaml, potential.yace)
-  print("  .yaml of \(yaml.count / 1024) kB, .yace of \(yace.count / 1024) kB")
-  try time("read .yaml, whole file", atoms: 1, repetitions: 3, unit: "us") {
-    _ = try Potential(yaml: yaml)
-  }
-  try time("read .yace, whole file", atoms: 1, repetitions: 3, unit: "us") {
-    _ = try Potential(yace: yace)
-  }
-  time("write .yace, whole file", atoms: 1, repetitions: 3, unit: "us") { _ = potential.yace }
-  for cells in [1, 2, 3, 5] {
-    let c = tungsten(cells: cells, amplitude: 0.05)
-    try time("design rows, \(c.count) atoms", atoms: c.count, repetitions: 3) {
-      _ = try evaluator.designRows(of: c, workspace: workspace)
+  let tables = Evaluator(basis, radial: .tabulated)
+  let inverse = Matrix(rows: count, columns: count, storage: random(count * count, seed: 8))
+  let ensemble = Matrix(rows: 16, columns: count, storage: random(16 * count, seed: 9))
+  for c in quick ? [small] : [small, large] {
+    let workspace = Workspace()
+    let list = try NeighborList(c, cutoff: basis.cutoff)
+    let neighbors = Double(list.neighbors.count) / Double(c.count)
+    print("\(label): \(count) functions, \(c.count) atoms, \(fixed(neighbors, 1, width: 1)) neighbours")
+    var rounds = Rounds()
+    rounds.add("neighbour list") { _ = try NeighborList(c, cutoff: basis.cutoff) }
+    rounds.add("energy and forces") { _ = try evaluator.evaluate(potential, c, workspace: workspace) }
+    rounds.add("energy and forces, tabulated") { _ = try tables.evaluate(potential, c, workspace: workspace) }
+    rounds.add("projections") { _ = try evaluator.projections(of: c, workspace: workspace) }
+    rounds.add("grades") { _ = try evaluator.grades(of: c, inverses: [inverse], workspace: workspace) }
+    rounds.add("16 members") { _ = try evaluator.evaluateEnsemble(ensemble, c, workspace: workspace) }
+    try rounds.run(c.count > 1000 ? 5 : 25)
+    var rows = Rounds()
+    rows.add("design rows") { _ = try evaluator.designRows(of: c, workspace: workspace) }
+    rows.add("design rows by 256 atoms") {
+      _ = try evaluator.forEachRowBlock(of: c, workspace: workspace) { _, _ in }
     }
+    try rows.run(c.count > 1000 ? 2 : 4)
+    func line(_ r: Rounds, _ key: String) {
+      let atoms = Double(c.count)
+      print(
+        "  " + key.padding(toLength: 30, withPad: " ", startingAt: 0) + fixed(r.best(key) / atoms)
+          + " (" + fixed(r.median(key) / atoms, 1, width: 1) + ")")
+    }
+    for key in rounds.labels { line(rounds, key) }
+    for key in rows.labels { line(rows, key) }
+    let listTime = rounds.best("neighbour list")
+    let (forces, values) = (rounds.best("energy and forces"), rounds.best("projections"))
+    print(
+      "  projections / energy and forces:", fixed(values / forces, 2, width: 1), "with the list,",
+      fixed((values - listTime) / (forces - listTime), 2, width: 1), "without")
+    print("  16 members / energy and forces: ", fixed(rounds.best("16 members") / forces, 2, width: 1))
+    operations(evaluator, neighbors, peak, Double(c.count), listTime, values, forces, rows.best("design rows"))
+  }
+  if quick { return }
+  try memory(name)
+  try threads(evaluator, potential)
+}
+
+func operations(
+  _ evaluator: Evaluator, _ neighbors: Double, _ peak: Double, _ atoms: Double, _ list: Double,
+  _ values: Double, _ forces: Double, _ rows: Double
+) {
+  let n = evaluator.operationCounts(element: 0, neighbors: [neighbors])
+  print(
+    "  operations per atom (\(n.sumCount) one-particle sums): radial", Int(n.radial), "with slopes",
+    Int(n.radialWithSlopes), "harmonics", Int(n.harmonics), "sums", Int(n.sums), "products", Int(n.products),
+    "adjoint", Int(n.adjoint), "contraction", Int(n.contraction), "design rows", Int(n.designRows))
+  func rate(_ label: String, _ operations: Double, _ time: Double) {
+    let rate = operations * atoms / (time - list) / 1e3
+    print(
+      "  \(label): \(Int(operations)) operations,\(fixed(rate)) GFlop/s without the list,"
+        + " \(fixed(100 * rate / peak, 0, width: 1)) % of dgemm")
+  }
+  rate("projections", n.projections, values)
+  rate("energy and forces", n.energyAndForces, forces)
+  rate("design rows", n.rows, rows)
+}
+
+/// What design rows need beyond what is there before, by size; each in a process of its own.
+func memory(_ name: String) throws {
+  for cells in [5, 10, 14] {
+    var line = "  memory of design rows, \(2 * cells * cells * cells) atoms:"
+    for way in cells > 10 ? ["blocks"] : ["blocks", "whole"] {
+      let child = Process()
+      child.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+      child.arguments = ["--memory", name, String(cells), way]
+      let pipe = Pipe()
+      child.standardOutput = pipe
+      try child.run()
+      let answer = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      child.waitUntilExit()
+      line += " \(answer.filter { !$0.isNewline }) MB (\(way))"
+    }
+    print(line)
   }
 }
+
+func measureMemory(_ name: String, cells: Int, whole: Bool) throws {
+  let evaluator = Evaluator(try potential(name).0.basis)
+  let c = tungsten(cells: cells, amplitude: 0.05)
+  let megabytes = try peakMemory {
+    if whole {
+      _ = try evaluator.designRows(of: c)
+    } else {
+      _ = try evaluator.forEachRowBlock(of: c, atomsPerBlock: 128) { _, _ in }
+    }
+  }
+  print(fixed(megabytes, 0, width: 1))
+}
+
+/// Sixteen structures by one and by two threads.
+func threads(_ evaluator: Evaluator, _ potential: Potential) throws {
+  func run(_ threads: Int) -> (wall: Double, processor: Double) {
+    let (wall, processor) = (seconds(CLOCK_MONOTONIC), seconds(CLOCK_PROCESS_CPUTIME_ID))
+    DispatchQueue.concurrentPerform(iterations: threads) { thread in
+      let workspace = Workspace()
+      for k in 0..<32 where k % threads == thread {
+        _ = try? evaluator.evaluate(potential, small, workspace: workspace)
+      }
+    }
+    return (seconds(CLOCK_MONOTONIC) - wall, seconds(CLOCK_PROCESS_CPUTIME_ID) - processor)
+  }
+  _ = run(2)
+  var best = (one: Double.infinity, two: Double.infinity, inflation: Double.infinity)
+  for _ in 0..<7 {
+    let (one, two) = (run(1), run(2))
+    best = (
+      min(best.one, one.wall), min(best.two, two.wall), min(best.inflation, two.processor / one.processor)
+    )
+  }
+  print(
+    "  two threads: \(fixed(best.one / best.two, 2, width: 1)) times one (wall), processor time"
+      + " \(fixed(best.inflation, 2, width: 1)) of one thread's")
+}
+
+if CommandLine.arguments.dropFirst().first == "--memory" {
+  let words = CommandLine.arguments
+  try measureMemory(words[2], cells: Int(words[3])!, whole: words[4] == "whole")
+  exit(0)
+}
+let peak = matrixProductRate()
+print("dgemm, one core: \(fixed(peak, 0, width: 1)) GFlop/s")
+for name in names.isEmpty ? ["W_100", "W_500", "1000"] : Array(names) { try report(name, peak) }

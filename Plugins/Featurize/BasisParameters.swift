@@ -7,6 +7,8 @@ public struct BasisParameters: Sendable {
   let cutoff: Double
   let order: Int
   let functions: Int
+  /// Selection by total degree in place of a number of functions.
+  let degree: TotalDegree?
   let radial: RadialKind
   let repels: Bool
   let givenRepulsion: [String: PairRepulsion]
@@ -16,12 +18,28 @@ public struct BasisParameters: Sendable {
       "cutoff", default: 5.0, in: .between(1, 20), unit: "Å", "How far an atom sees its neighbours.")
     order = try parameters.integer(
       "order", default: 4, in: 1...6, "Largest number of neighbours in one function (body order less one).")
-    functions = try parameters.integer("functions", default: 500, in: 1...20_000, "Basis functions per element.")
-    let name = try parameters.choice(
-      "radial", of: ["SBessel", "ChebExpCos"], default: "SBessel", "Radial functions.")
-    let lambda = try parameters.number(
-      "lambda", default: 5.25, in: .positive, "Exponential scaling of ChebExpCos; unused by SBessel.")
-    radial = name == "SBessel" ? .sBessel : .chebExpCos(lambda: lambda)
+    functions = try parameters.integer(
+      "functions", default: 500, in: 1...20_000,
+      "Basis functions per element, the simplest first; unused with degree.")
+    let degrees = try parameters.numbers(
+      "degree", default: [], in: .positive,
+      "In place of functions: all functions with sum of n/radialWeight + l/angularWeight up to this; one entry for"
+        + " all ranks or one for each.")
+    let radialWeight = try parameters.number(
+      "radialWeight", default: 1, in: .positive, "How much n is worth in the degree.")
+    let angularWeight = try parameters.number(
+      "angularWeight", default: 2.0 / 3, in: .positive, "How much l is worth in the degree.")
+    if degrees.isEmpty {
+      degree = nil
+    } else {
+      if parameters.isGiven("functions") {
+        throw parameters.refuse("functions", "and degree exclude each other: give one of them")
+      }
+      let degree = TotalDegree(degrees, radialWeight: radialWeight, angularWeight: angularWeight)
+      if let problem = degree.problem(order: order) { throw parameters.refuse("degree", "is refused: \(problem)") }
+      self.degree = degree
+    }
+    radial = try Self.radial(&parameters)
     let repulsion = try parameters.choiceOrObjectsByName(
       "repulsion", of: ["auto", "none"], default: "auto",
       "Core repulsion of atoms that come closer than the data: by the elements alone, none, or by pair ('Al-Ti') as "
@@ -41,10 +59,28 @@ public struct BasisParameters: Sendable {
     }
   }
 
+  private static func radial(_ parameters: inout ParameterDecoder) throws(ParameterError) -> RadialKind {
+    let name = try parameters.choice(
+      "radial", of: ["SBessel", "ChebExpCos", "ChebPow"], default: "SBessel", "Radial functions.")
+    let lambda = try parameters.number(
+      "lambda", default: 5.25, in: .positive,
+      "Exponential scaling of ChebExpCos, power of ChebPow (2 where it is not given); unused by SBessel.")
+    switch name {
+    case "ChebExpCos": return .chebExpCos(lambda: lambda)
+    case "ChebPow":
+      let power = parameters.isGiven("lambda") ? lambda : 2
+      // Below 2 the slope jumps at the cutoff.
+      guard power >= 2 else { throw parameters.refuse("lambda", "must be at least 2 for ChebPow") }
+      return .chebPow(lambda: power)
+    default: return .sBessel
+    }
+  }
+
   public func specification(elements: [Element]) -> BasisSpecification {
     let automatic = repels ? PairRepulsion.automatic(elements) : [:]
     return BasisSpecification(
-      elements: elements, cutoff: cutoff, radial: radial, order: order, functionsPerElement: functions,
+      elements: elements, cutoff: cutoff, radial: radial, order: order,
+      functionsPerElement: degree == nil ? functions : nil, totalDegree: degree,
       repulsion: automatic.merging(givenRepulsion) { $1 })
   }
 }

@@ -9,7 +9,7 @@ import VASP
 /// Reads labelled configurations from whatever was dropped.
 public struct IngestStage: ImportStage {
   public static let description = StageDescription(
-    name: "ingest", version: 1,
+    name: "ingest", version: 2,
     summary: "Reads labelled configurations: vasprun.xml, OUTCAR, extended XYZ; plain, compressed or in archives.",
     takes: [], gives: [.perSource(.configurations)])
 
@@ -17,15 +17,21 @@ public struct IngestStage: ImportStage {
   let steps: StepSelection
 
   public init(parameters: inout ParameterDecoder) throws(ParameterError) {
-    let steps = try parameters.choice(
-      "steps", of: ["all", "last", "every"], default: "all",
-      "Which ionic steps of a run to take: all, the last, or every n-th (see 'every').")
-    let every = try parameters.integer("every", default: 10, in: 1...Int.max, "With steps: 'every', the n.")
-    self.steps = steps == "all" ? .all : steps == "last" ? .last : .every(every)
+    steps = try parameters.words(
+      "steps", form: StepSelection.syntax, default: StepSelection.all,
+      "Which steps of a run or frames of a file to take: by position; or those that differ from the ones taken before "
+        + "by more than X: energy in eV/atom, a force component or their root mean square in eV/Å, an atom's "
+        + "surroundings on a scale of 0 to 1.4. '+last' also takes the last."
+    ) { text throws(ParameterWordError) in
+      do throws(StepSelectionError) { return try StepSelection(words: text) } catch {
+        throw ParameterWordError("\(error)", word: error.unknownWord, known: StepSelectionError.knownWords)
+      }
+    }
   }
 
   public func process(_ drop: Drop, _ context: StageContext) throws -> ImportResult {
-    let reader = SourceReader(formats: [LabelledFrames.self], steps: steps)
+    // A rule chooses among steps that can become training data; without one, the screen says what cannot.
+    let reader = SourceReader(formats: [LabelledFrames.self], steps: steps, keepsMachineLearned: steps == .all)
     context.count("files read", drop.files.count)
     let sources: [ReadSource]
     if drop.files.count == 1, drop.files[0].name == drop.name {
@@ -42,6 +48,9 @@ public struct IngestStage: ImportStage {
       result.diagnostics += told
       // What is broken cannot be completed by waiting, and does not hold up what lies beside it.
       result.isComplete = result.isComplete && (source.isComplete || told.contains { $0.severity == .error })
+      if source.offered > source.configurations.count {
+        context.count("steps not chosen", source.offered - source.configurations.count)
+      }
       guard source.error == nil, !source.configurations.isEmpty else { continue }
       result.sources.append(try imported(source, in: drop))
     }

@@ -10,7 +10,7 @@ import StageKit
 /// Writes what users take away: lists, structures ready to run, the potential, the report.
 public struct PublishStage: FoldStage {
   public static let description = StageDescription(
-    name: "publish", version: 1,
+    name: "publish", version: 2,
     summary: "Writes the run folder: candidate lists, VASP folders, the potential for LAMMPS, the report.",
     takes: [
       StageInput(.ranking), StageInput(.activeSets), StageInput(.potential), StageInput(.candidates),
@@ -27,7 +27,7 @@ public struct PublishStage: FoldStage {
 
   public init(parameters: inout ParameterDecoder) throws(ParameterError) {
     writesLAMMPS = try parameters.logical(
-      "lammps", default: true, "Write the potential as .yaml, .yace and .asi.")
+      "lammps", default: true, "Write the potential as .yaml, .yace and .asi, and its ensemble.")
     structures = try parameters.choice(
       "structures", of: ["vasp", "none"], default: "vasp", "A ready-to-run folder per listed structure, or none.")
     template = try parameters.text(
@@ -56,10 +56,24 @@ public struct PublishStage: FoldStage {
       }
     }
     if writesLAMMPS { try addPotential(inputs, context, to: &draft) }
-    draft.add("fit.json", try context.bytes(inputs.whole(.potential), "fit.json"))
+    draft.add("screening.json", try PublishedScreening(inputs, context).encoded())
+    draft.add("fit.json", try fit(inputs, context))
     let report = try ReportBuilder(inputs, context, candidates: candidates, published: published, note: note).content()
     draft.add("report.html", ReportPage(report).html())
     return FoldResult(wholes: [draft])
+  }
+
+  /// The fit's summary, with names where it speaks of sources.
+  private func fit(_ inputs: StageInputs, _ context: StageContext) throws -> [UInt8] {
+    let bytes = try context.bytes(inputs.whole(.potential), "fit.json")
+    var fit = try CanonicalJSON.decode(StageKit.FitSummary.self, bytes)
+    guard !fit.outliers.isEmpty else { return bytes }
+    let names = Dictionary(
+      inputs.collection(.configurations).map { ($0.source.digest, $0.source.name) }, uniquingKeysWith: { a, _ in a })
+    for (index, outlier) in fit.outliers.enumerated() {
+      fit.outliers[index].name = names[outlier.source] ?? outlier.name
+    }
+    return try CanonicalJSON.encode(fit)
   }
 
   private func addPotential(_ inputs: StageInputs, _ context: StageContext, to draft: inout ArtifactDraft) throws {
@@ -67,6 +81,11 @@ public struct PublishStage: FoldStage {
     let potential = try Potential(yaml: yaml)
     draft.add("potential/\(context.project).yaml", yaml)
     draft.add("potential/\(context.project).yace", potential.yace)
+    // Members for `sluice predict --ensemble`.
+    if inputs.whole(.potential).part("ensemble.npz") != nil {
+      draft.add(
+        "potential/\(context.project).ensemble.npz", try context.bytes(inputs.whole(.potential), "ensemble.npz"))
+    }
     let sets = inputs.whole(.activeSets)
     var inverses: [(element: Element, inverse: Matrix)] = []
     for (index, element) in potential.basis.elements.enumerated() {

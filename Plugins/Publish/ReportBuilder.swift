@@ -70,11 +70,15 @@ struct ReportBuilder {
         reason: reason.words, count: reason.frames,
         examples: reason.examples.map { "\(names[$0.source] ?? $0.source.short), step \($0.ionicStep)" })
     }
-    content.settingsGroups = screening.settingsGroups.enumerated().map { index, group in
-      SettingsGroup(
-        name: index == 0 ? "largest group" : group.differences.joined(separator: ", "), frames: group.frames,
-        isUsed: index == 0 || screening.reasons.allSatisfy { $0.reason != .inconsistentSettings },
-        settings: [ProvenanceEntry("settings", group.settings)])
+    content.settingsGroups = screening.settingsGroups.map { group in
+      var facts = [ProvenanceEntry("settings", group.settings)]
+      if !group.differences.isEmpty {
+        facts.append(ProvenanceEntry("differs in", group.differences.joined(separator: ", ")))
+      }
+      let members = group.sources.map { names[$0] ?? $0.short }.sorted()
+      let more = members.count > 5 ? " and \(members.count - 5) more (screening.json lists all)" : ""
+      facts.append(ProvenanceEntry("sources (\(members.count))", members.prefix(5).joined(separator: ", ") + more))
+      return SettingsGroup(name: group.name, frames: group.frames, isUsed: group.isUsed, settings: facts)
     }
   }
 

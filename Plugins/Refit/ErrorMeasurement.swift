@@ -51,14 +51,14 @@ struct ErrorMeasurement: Sendable {
     }
     var result = Result(lines: lines(table), parity: parity.points)
     if share < 1 { result.notes.append("Training errors are those of a sample of \(options.errorFrames) frames.") }
-    if problem.heldOut.isEmpty {
+    if !problem.hasTests {
       result.notes.append("Nothing is held out: there are fewer than five independent runs, or heldOut is 0.")
     }
     return result
   }
 
   private func isHeldOut(_ source: Source, _ frame: FeatureIndex.Frame) -> Bool {
-    problem.heldOut.contains(BlockName(source: source.digest, block: frame.block))
+    problem.isHeldOut(source, frame)
   }
 
   /// 0..<1, by content.

@@ -27,7 +27,14 @@ struct FitProblem: Sendable {
   let evaluator: Evaluator
   let indices: [(source: Source, index: FeatureIndex)]
   let blocks: [BlockName]
+  /// Blocks that are kept from the fit whose errors are measured; the published one learns from them.
   let heldOut: Set<BlockName>
+  let references: ReferenceEnergies
+  let referenceWords: String
+  private(set) var emphasis: Emphasis
+  /// What stands out and counts less.
+  private(set) var outliers: [Outlier] = []
+  private(set) var outlierNotes: [String] = []
   private let artifacts: [Digest: Artifact]
   private var tree: FactorTree
   /// nil where nothing repels.
@@ -74,19 +81,36 @@ struct FitProblem: Sendable {
     tree = try FactorTree(layout: layout, sources: sources)
     var frames: [BlockName: Int] = [:]
     for (source, index) in indices {
-      for frame in index.frames { frames[BlockName(source: source.digest, block: frame.block), default: 0] += 1 }
+      for frame in index.frames where !options.tests.contains(source.digest, group: frame.group) {
+        frames[BlockName(source: source.digest, block: frame.block), default: 0] += 1
+      }
     }
     blocks = frames.keys.sorted()
     heldOut = Self.heldOut(frames, options)
+    // What tests the fit must not have any say in it.
+    let learned = indices.filter { item in
+      item.index.frames.contains { !options.tests.contains(item.source.digest, group: $0.group) }
+    }
+    let isolatedAtoms = learned.reduce(into: [:]) { $0.merge($1.index.isolatedAtoms, uniquingKeysWith: min) }
+    let elements = basis.elements.map(\.symbol)
+    references = ReferenceEnergies(fixed: options.references.energies(elements, isolatedAtoms: isolatedAtoms))
+    referenceWords = options.references.words(elements, isolatedAtoms: isolatedAtoms)
+    emphasis = Emphasis(indices, options, elements: elements, references: references)
     smoothness = .smoothness(
       Prior.smoothness(factors: basis.columnFunctions.map { zip($0.ns, $0.ls).map { (n: $0, l: $1) } }))
     shortRange = try ShortRangePrior(
-      evaluator, basis: Digest(of: basisJSON), indices.map(\.index), weight: options.shortRangeWeight, context)
+      evaluator, basis: Digest(of: basisJSON), learned.map(\.index), weight: options.shortRangeWeight, context)
+    try downweightOutliers()
+    try chooseAnchors()
+  }
+
+  /// Gives the tree as much knowledge of short distances as it needs.
+  private mutating func chooseAnchors() throws {
     if let shortRange {
       let data = try tree.factor(selection(.all), cache: cache, threads: context.threads, load: load)
       for multiplier in Self.shortRangeMultipliers {
         tree.prior = try shortRange.factor(
-          layout, beside: data, references, weight: multiplier * options.shortRangeWeight)
+          tree.layout, beside: data, references, weight: multiplier * options.shortRangeWeight)
         if tree.prior == nil { break }
         let trial = try fit(.all, prior: options.prior == "ridge" ? "ridge" : "smoothness")
         if try potential(trial).notes.isEmpty { break }
@@ -130,15 +154,27 @@ struct FitProblem: Sendable {
     }
   }
 
-  private func selection(_ data: Data) -> Regression.Selection {
+  func selection(_ data: Data) -> Regression.Selection {
     let without = data == .all ? [] : heldOut
-    return Regression.Selection(weights: options.weights) {
+    var selection = Regression.Selection(weights: options.weights) {
       without.contains(BlockName(source: $0, block: $1)) ? 0 : 1
     }
+    selection.emphasis = { [emphasis] in emphasis.multiplier(of: $1, in: $0) }
+    return selection
   }
 
-  private var references: ReferenceEnergies {
-    ReferenceEnergies(fixed: evaluator.basis.elements.map { options.givenReferenceEnergies[$0.symbol] })
+  /// Whether a frame is kept from the fit whose errors are measured.
+  func isHeldOut(_ source: Source, _ frame: FeatureIndex.Frame) -> Bool {
+    heldOut.contains(BlockName(source: source.digest, block: frame.block))
+      || options.tests.contains(source.digest, group: frame.group)
+  }
+
+  /// Whether anything tests the fit.
+  var hasTests: Bool {
+    !heldOut.isEmpty
+      || indices.contains { item in
+        item.index.frames.contains { options.tests.contains(item.source.digest, group: $0.group) }
+      }
   }
 
   private var cache: MemoFactorCache { MemoFactorCache(context: context, columns: tree.layout.columns) }
@@ -150,10 +186,47 @@ struct FitProblem: Sendable {
     }
   }
 
-  private static func factors(_ artifact: Artifact, _ context: StageContext) throws -> SourceFactors {
+  static func factors(_ artifact: Artifact, _ context: StageContext) throws -> SourceFactors {
     let members = try NumPyArchive.decode(context.bytes(artifact, "factors.npz"))
     let byName = Dictionary(uniqueKeysWithValues: members.map { ($0.name, $0.bytes) })
     return try SourceFactors { byName[$0] }
+  }
+
+  /// Fits, looks whose errors stand out, and fits again until nobody's weight changes.
+  private mutating func downweightOutliers() throws {
+    guard let rule = options.weighting.outliers else { return }
+    for _ in 0..<Self.outlierPasses {
+      try context.checkCancellation()
+      let model = try fit(.all, prior: options.prior == "ridge" ? "ridge" : "smoothness")
+      let search = try OutlierSearch(rule, errors(of: model))
+      (outliers, outlierNotes) = (search.outliers.map(withSteps), search.notes)
+      if emphasis.outliers == search.multipliers { return }
+      emphasis.outliers = search.multipliers
+    }
+    outlierNotes.append("The weights of outliers did not settle within \(Self.outlierPasses) fits.")
+  }
+
+  private func withSteps(_ outlier: Outlier) -> Outlier {
+    var outlier = outlier
+    let unit = outlier.unit.unit
+    let index = indices.first { $0.source.digest == unit.source }?.index
+    outlier.steps = (index?.frames ?? []).filter {
+      $0.block == unit.block && $0.group == unit.group && $0.level == unit.level
+    }.map(\.ionicStep)
+    return outlier
+  }
+
+  private static let outlierPasses = 6
+
+  /// Errors of every leaf that has a weight; reads every source's factors.
+  private func errors(of model: Fit) throws -> [OutlierSearch.Unit] {
+    let (selection, load) = (selection(.all), load)
+    let sources = tree.sources
+    return try concurrentMap(sources.count, threads: context.threads) { number -> [OutlierSearch.Unit] in
+      let source = sources[number].source
+      return try load(source).errors(coefficients: model.coefficients, referenceEnergies: model.referenceEnergies)
+        .compactMap { selection.multiplier(of: $0.key, in: source) > 0 ? .init(source: source, error: $0) : nil }
+    }.flatMap { $0 }
   }
 
   /// Blocks in an order that their content decides, until the wanted share of frames is reached; of five

@@ -8,7 +8,7 @@ import StageKit
 /// Sets frames aside that would teach the potential something false.
 public struct ScreenStage: FoldStage {
   public static let description = StageDescription(
-    name: "screen", version: 1,
+    name: "screen", version: 2,
     summary: "Sets aside what may not become training data, with a reason for each frame.",
     takes: [StageInput(.configurations)],
     gives: [.perSource(.selection), .whole(.screening)])
@@ -16,7 +16,8 @@ public struct ScreenStage: FoldStage {
   let requiresConvergence: Bool
   let largestForce: Double
   let removesDuplicates: Bool
-  let settingsPolicy: String
+  let settingsPolicy: SettingsPolicy
+  let furtherSettings: [String]
 
   public init(parameters: inout ParameterDecoder) throws(ParameterError) {
     requiresConvergence = try parameters.logical(
@@ -26,9 +27,19 @@ public struct ScreenStage: FoldStage {
       "Set aside frames with a larger force on any atom.")
     removesDuplicates = try parameters.logical(
       "duplicates", default: true, "Keep one of several identical frames.")
-    settingsPolicy = try parameters.choice(
-      "settings", of: ["largest", "all"], default: "largest",
-      "Which frames to keep where calculation settings disagree: the largest agreeing group, or all.")
+    let further = try parameters.texts(
+      "alsoCompare", default: [],
+      "Further settings that must agree, by their INCAR names, as ['PREC', 'SIGMA']; KPOINTS and VERSION too.")
+    for name in further where name.isEmpty || name != name.uppercased() {
+      throw parameters.refuse("alsoCompare", "must hold INCAR names in capitals, as 'PREC', not '\(name)'")
+    }
+    furtherSettings = further.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    settingsPolicy = try parameters.words(
+      "settings", form: SettingsPolicy.form, default: SettingsPolicy.largest,
+      "Which frames to keep where calculation settings disagree: those of the largest group, of the largest group that "
+        + "has the settings named, or all. Messages say which groups there are.",
+      takesObject: true
+    ) { words throws(ParameterWordError) in try SettingsPolicy(words: words, further: further) }
   }
 
   public func process(_ inputs: StageInputs, _ context: StageContext) throws -> FoldResult {
@@ -44,10 +55,37 @@ public struct ScreenStage: FoldStage {
     }
     let allowed = Set(context.elements.map(\.symbol))
     for index in frames.indices { frames[index].reason = reason(frames[index].summary, allowed) }
-    let groups = SettingsGroups(frames: frames, settings: settings)
-    if settingsPolicy == "largest" { groups.setAsideOthers(&frames) }
+    let (groups, told) = try judgeSettings(of: &frames, settings)
     if removesDuplicates { setDuplicatesAside(&frames) }
-    return try result(frames, groups, sources: inputs.collection(.configurations).map(\.source.digest))
+    return try result(frames, groups, told, sources: inputs.collection(.configurations).map(\.source.digest))
+  }
+
+  /// Groups the sources of frames that are fit by themselves, and sets aside those outside the group used.
+  private func judgeSettings(
+    of frames: inout [Frame], _ settings: [Digest: CalculationSettings]
+  ) throws -> (SettingsGroups, [Diagnostic]) {
+    var counts: [Digest: Int] = [:]
+    for frame in frames where frame.reason == nil { counts[frame.source, default: 0] += 1 }
+    var groups = SettingsGroups(
+      frames: counts, fingerprints: settings.mapValues { SettingsFingerprint($0, further: furtherSettings) })
+    var matching = 1
+    switch settingsPolicy {
+    case .all: break
+    case .largest: groups.use(only: 0)
+    case .named(let conditions):
+      guard !groups.groups.isEmpty else { break }
+      guard let found = groups.named(conditions) else { throw SettingsMessages.noGroup(groups, settingsPolicy) }
+      groups.use(only: found.index)
+      matching = found.matching
+    }
+    let unused = groups.unused
+    for index in frames.indices where frames[index].reason == nil && unused.contains(frames[index].source) {
+      frames[index].reason = .inconsistentSettings
+    }
+    var told = SettingsMessages(groups: groups, policy: settingsPolicy, matching: matching).diagnostics
+    let used = settings.filter { counts[$0.key] != nil && !unused.contains($0.key) }
+    if let note = CarriedSettings.note(Array(used.values), compared: furtherSettings) { told.append(note) }
+    return (groups, told)
   }
 
   /// The first reason that speaks against a frame by itself.
@@ -70,7 +108,9 @@ public struct ScreenStage: FoldStage {
     }
   }
 
-  private func result(_ frames: [Frame], _ groups: SettingsGroups, sources: [Digest]) throws -> FoldResult {
+  private func result(
+    _ frames: [Frame], _ groups: SettingsGroups, _ told: [Diagnostic], sources: [Digest]
+  ) throws -> FoldResult {
     var result = FoldResult()
     let bySource = Dictionary(grouping: frames, by: \.source)
     for source in sources {
@@ -98,18 +138,7 @@ public struct ScreenStage: FoldStage {
           cause: "\(hit.count) of \(frames.count) frames set aside: \(reason.words)."))
     }
     screening.settingsGroups = groups.summaries
-    if groups.summaries.count > 1 {
-      let others = groups.summaries.dropFirst()
-      result.diagnostics.append(
-        Diagnostic(
-          .warning, code: "settings-differ",
-          cause: "Calculation settings disagree: "
-            + others.map { "\($0.differences.joined(separator: ", ")) in \($0.sources) of \(sources.count) sources" }
-            .joined(separator: "; ") + ".",
-          remedy: settingsPolicy == "largest"
-            ? "Only the largest agreeing group is used; settings: 'all' in the screen stage keeps everything."
-            : ""))
-    }
+    result.diagnostics += told
     var whole = ArtifactDraft(.screening)
     whole.add("screening.json", try CanonicalJSON.encode(screening))
     result.wholes = [whole]

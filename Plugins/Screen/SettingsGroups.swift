@@ -2,51 +2,104 @@ import Configurations
 import Platform
 import StageKit
 
-/// Sources whose calculation settings agree, largest group first.
+/// Sources whose calculation settings agree, largest group first. Largest is who has the most usable frames; then
+/// the most sources; then whose settings come first as text.
+///
+/// Sources that state most are placed first, so that groups are those of equal settings; one that leaves something
+/// open goes to the largest group that it does not contradict. The result depends on the set of sources alone.
 struct SettingsGroups {
-  private struct Group {
-    var settings: CalculationSettings
+  struct Group {
+    /// Its short name: the settings by which it can be told from all others, as "ENCUT=520, ISPIN=2".
+    var name = ""
+    var fingerprint: SettingsFingerprint
+    /// In digest order.
     var sources: [Digest]
+    /// Usable frames.
     var frames: Int
+    var isUsed = true
   }
 
-  private let groups: [Group]
+  private(set) var groups: [Group] = []
+  /// Sources that do not contradict several groups, which contradict each other.
+  private(set) var undecided = 0
+  /// From which the others are said to differ.
+  private(set) var reference = 0
 
-  init(frames: [ScreenStage.Frame], settings: [Digest: CalculationSettings]) {
-    var counts: [Digest: Int] = [:]
-    for frame in frames where frame.reason == nil { counts[frame.source, default: 0] += 1 }
-    // Sources with the most frames found the groups; the digest breaks ties, so that the grouping
-    // depends on the set of sources alone.
-    let order = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-    var groups: [Group] = []
-    for (source, count) in order {
-      let own = settings[source] ?? CalculationSettings()
-      if let index = groups.firstIndex(where: { $0.settings.differences(from: own).isEmpty }) {
-        groups[index].settings = groups[index].settings.completed(by: own)
-        groups[index].sources.append(source)
-        groups[index].frames += count
-      } else {
-        groups.append(Group(settings: own, sources: [source], frames: count))
+  /// `frames`: usable frames by source, each at least one.
+  init(frames: [Digest: Int], fingerprints: [Digest: SettingsFingerprint]) {
+    let sources = frames.map { (digest: $0, frames: $1, fingerprint: fingerprints[$0] ?? SettingsFingerprint()) }
+      .sorted {
+        ($1.fingerprint.entries.count, $1.frames, $0.digest) < ($0.fingerprint.entries.count, $0.frames, $1.digest)
       }
+    for source in sources {
+      let fitting = groups.indices.filter { groups[$0].fingerprint.agrees(with: source.fingerprint) }
+      guard let index = fitting.max(by: { Self.precedes(groups[$1], groups[$0]) }) else {
+        groups.append(Group(fingerprint: source.fingerprint, sources: [source.digest], frames: source.frames))
+        continue
+      }
+      if fitting.count > 1 { undecided += 1 }
+      groups[index].fingerprint.complete(by: source.fingerprint)
+      groups[index].sources.append(source.digest)
+      groups[index].frames += source.frames
     }
-    self.groups = groups.enumerated()
-      .sorted { ($1.element.frames, $0.offset) < ($0.element.frames, $1.offset) }.map(\.element)
+    groups.sort(by: Self.precedes)
+    for index in groups.indices {
+      groups[index].sources.sort()
+      groups[index].name = name(of: groups[index])
+    }
   }
 
-  /// Sets aside every frame outside the largest group.
-  func setAsideOthers(_ frames: inout [ScreenStage.Frame]) {
-    guard groups.count > 1 else { return }
-    let kept = Set(groups[0].sources)
-    for index in frames.indices where frames[index].reason == nil && !kept.contains(frames[index].source) {
-      frames[index].reason = .inconsistentSettings
+  private static func precedes(_ a: Group, _ b: Group) -> Bool {
+    if a.frames != b.frames { return a.frames > b.frames }
+    if a.sources.count != b.sources.count { return a.sources.count > b.sources.count }
+    return a.fingerprint.summary < b.fingerprint.summary
+  }
+
+  /// The first settings, in their order, that together no other group has.
+  private func name(of group: Group) -> String {
+    guard groups.count > 1 else { return "all" }
+    var others = groups
+    var words: [String] = []
+    for (name, value) in group.fingerprint.entries where others.count > 1 {
+      let same = others.filter { $0.fingerprint[name] == value }
+      guard same.count < others.count, others.contains(where: { $0.fingerprint[name].map { $0 != value } ?? false })
+      else { continue }
+      others = same
+      words.append(SettingsCondition(stating: name, value).description)
     }
+    return words.joined(separator: ", ")
+  }
+
+  /// Whether two groups are largest but for the order of their texts.
+  var isTie: Bool {
+    groups.count > 1 && groups[0].frames == groups[1].frames && groups[0].sources.count == groups[1].sources.count
+  }
+
+  /// The largest of the groups for which the conditions hold, and how many these are.
+  func named(_ conditions: [SettingsCondition]) -> (index: Int, matching: Int)? {
+    let fitting = groups.indices.filter { index in
+      conditions.allSatisfy { $0.holds(for: groups[index].fingerprint) }
+    }
+    return fitting.first.map { ($0, fitting.count) }
+  }
+
+  /// Only this group may be used.
+  mutating func use(only index: Int) {
+    reference = index
+    for other in groups.indices { groups[other].isUsed = other == index }
+  }
+
+  var unused: Set<Digest> { Set(groups.filter { !$0.isUsed }.flatMap(\.sources)) }
+
+  func differences(_ group: Group) -> [String] {
+    group.fingerprint.differences(from: groups[reference].fingerprint)
   }
 
   var summaries: [Screening.SettingsGroup] {
     groups.map { group in
       Screening.SettingsGroup(
-        settings: group.settings.summary, sources: group.sources.count, frames: group.frames,
-        differences: groups[0].settings.differences(from: group.settings))
+        name: group.name, settings: group.fingerprint.summary, sources: group.sources, frames: group.frames,
+        isUsed: group.isUsed, differences: differences(group))
     }
   }
 }

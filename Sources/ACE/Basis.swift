@@ -83,7 +83,7 @@ public struct Basis: Sendable, Equatable {
   /// More combinations of m than this (rank 5 with l = 4 has 59,049) take too long to couple.
   static let largestCoupling = 1_000_000
 
-  private static func validate(
+  static func validate(
     _ f: BasisFunction, _ element: Element, _ centre: Int, _ bonds: [Bond]
   ) throws(ACEError) {
     let name = "function n \(f.ns), l \(f.ls) of \(element)"
@@ -96,9 +96,12 @@ public struct Basis: Sendable, Equatable {
       }
       let bond = bonds[f.neighbors[t]]
       let nLimit = f.rank == 1 ? bond.functionCount : bond.radialLimit
-      guard f.ns[t] >= 1, f.ns[t] <= nLimit, f.ls[t] >= 0,
-        f.ls[t] <= bond.angularLimit || f.rank == 1
-      else { throw .mismatch("\(name): n or l beyond the limits of its bond") }
+      guard (1...max(nLimit, 1)).contains(f.ns[t]), nLimit > 0 else {
+        throw .mismatch("\(name): n = \(f.ns[t]) is beyond its bond's 1...\(nLimit)")
+      }
+      guard f.ls[t] >= 0, f.ls[t] <= bond.angularLimit || f.rank == 1 else {
+        throw .mismatch("\(name): l = \(f.ls[t]) is beyond its bond's 0...\(bond.angularLimit)")
+      }
     }
     guard f.rank > 1 || f.ls == [0], f.ls.reduce(0, +) % 2 == 0,
       CouplingTree(rank: f.rank).isAdmissible(f.ls, f.couplings)

@@ -2,8 +2,9 @@ import Configurations
 
 extension Basis {
   /// The basis that a specification means: candidates of each block of elements by power order
-  /// (rank + sum n + sum l), linearly independent, and free of functions whose evaluator order could
-  /// differ between programs. Fewer than asked for where the limits of n and l allow no more.
+  /// (rank + sum n + sum l) or up to a total degree, linearly independent, and free of functions whose
+  /// evaluator order could differ between programs. Fewer than asked for where the limits of n and l
+  /// allow no more.
   public init(_ specification: BasisSpecification) throws(ACEError) {
     try specification.validate()
     let elements = specification.elements
@@ -11,10 +12,15 @@ extension Basis {
     var couplings = IndependentCouplings()
     var functions = [[BasisFunction]](repeating: [], count: elements.count)
     for block in blocks {
-      let limits = specification.limits(forElements: block.elements.count)
-      let wanted = specification.functionsPerElement.map { $0 * elements.count / blocks.count }
-      functions[block.centre] += try block.functions(
-        limits: limits, wanted: wanted, couplings: &couplings)
+      if let degree = specification.totalDegree {
+        functions[block.centre] += try block.functions(
+          degree: degree, order: specification.order, couplings: &couplings)
+      } else {
+        let wanted = specification.functionsPerElement.map { $0 * elements.count / blocks.count }
+        functions[block.centre] += try block.functions(
+          limits: specification.limits(forElements: block.elements.count), wanted: wanted, couplings: &couplings)
+      }
+      if functions[block.centre].count > ElementBlock.largest { throw ElementBlock.tooMany("ask for fewer") }
     }
     let bonds = elements.indices.map { i in
       elements.indices.map { j in Self.bond(specification, functions, i, j) }
@@ -58,14 +64,20 @@ struct ElementBlock {
   /// All blocks; a function of rank r involves at most r neighbour elements.
   static func all(elementCount: Int, order: Int) -> [ElementBlock] {
     var subsets: [[Int]] = [[]]
-    for element in 0..<elementCount { subsets += subsets.map { $0 + [element] } }
-    subsets = subsets.filter { !$0.isEmpty && $0.count <= order + 1 }
+    for element in 0..<elementCount {
+      subsets += subsets.filter { $0.count <= order }.map { $0 + [element] }
+    }
+    subsets.removeFirst()
     subsets.sort { $0.count != $1.count ? $0.count < $1.count : $0.lexicographicallyPrecedes($1) }
     return subsets.flatMap { set in set.map { ElementBlock(centre: $0, elements: set) } }
   }
 
   /// Refuses to list more functions than anybody could fit.
   static let largest = 20_000
+
+  static func tooMany(_ remedy: String) -> ACEError {
+    .invalidSpecification("there would be more than \(largest) functions of one element; \(remedy)")
+  }
 
   func functions(
     limits: BasisSpecification.Limits, wanted: Int?, couplings: inout IndependentCouplings
@@ -79,12 +91,11 @@ struct ElementBlock {
         for species in speciesMultisets(rank: rank) {
           for ns in radialIndices(species, limit: limits.radial[rank - 1], sum: power - 2 * rank) {
             let rest = power - rank - ns.reduce(0, +)
-            append(species, ns, rest, limits.angular[rank - 1], &couplings, &chosen)
+            try append(species, ns, rest, limits.angular[rank - 1], &couplings, &chosen)
           }
         }
         if chosen.count > Self.largest {
-          throw .invalidSpecification(
-            "the limits allow more than \(Self.largest) functions; give a number of functions")
+          throw Self.tooMany("give a number of functions")
         }
       }
     }
@@ -95,21 +106,31 @@ struct ElementBlock {
   private func append(
     _ species: [Int], _ ns: [Int], _ sum: Int, _ limit: Int,
     _ couplings: inout IndependentCouplings, _ chosen: inout [BasisFunction]
-  ) {
+  ) throws(ACEError) {
     guard sum % 2 == 0 else { return }
     let runs = BasisFunction.runs(species, ns)
     for ls in compositions(count: ns.count, limit: limit, sum: sum, ascendingIn: runs) {
-      let independent = couplings.intermediates(ls: ls, runs: runs)
-      for intermediate in EvaluatorOrder.unambiguous(ls: ls, couplings: independent) {
-        chosen.append(
-          BasisFunction(centre: centre, neighbors: species, ns: ns, ls: ls, couplings: intermediate)
-        )
-      }
+      try append(species, ns, ls, &couplings, &chosen)
+    }
+  }
+
+  /// Adds the functions with these factors: one for each coupling that is independent of the others.
+  func append(
+    _ species: [Int], _ ns: [Int], _ ls: [Int],
+    _ couplings: inout IndependentCouplings, _ chosen: inout [BasisFunction]
+  ) throws(ACEError) {
+    guard ls.reduce(1, { $0 * (2 * $1 + 1) }) <= Basis.largestCoupling else {
+      throw .invalidSpecification("rank \(ls.count) with l = \(ls) takes too long to couple; lower l or the order")
+    }
+    let independent = couplings.intermediates(ls: ls, runs: BasisFunction.runs(species, ns))
+    for intermediate in EvaluatorOrder.unambiguous(ls: ls, couplings: independent) {
+      chosen.append(
+        BasisFunction(centre: centre, neighbors: species, ns: ns, ls: ls, couplings: intermediate))
     }
   }
 
   /// Ascending species lists that together with the centre involve exactly the block's elements.
-  private func speciesMultisets(rank: Int) -> [[Int]] {
+  func speciesMultisets(rank: Int) -> [[Int]] {
     var lists: [[Int]] = [[]]
     for _ in 0..<rank {
       lists = lists.flatMap { list in elements.filter { $0 >= list.last ?? 0 }.map { list + [$0] } }

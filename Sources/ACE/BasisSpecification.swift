@@ -28,25 +28,33 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
   public var radial: RadialKind
   /// Largest rank (number of neighbour factors), 1...6.
   public var order: Int
-  /// Limits of functions that involve 1, 2, … elements; the last holds for all further ones.
+  /// Limits of functions that involve 1, 2, … elements; the last holds for all further ones. Empty
+  /// where a total degree selects.
   public var limits: [Limits]
   /// Functions per element, chosen by rank + sum n + sum l and shared equally among blocks of
-  /// elements; nil for all that the limits allow.
+  /// elements; nil for all that the limits or the degree allow.
   public var functionsPerElement: Int?
   /// Core repulsion by pair ("Al-Ti", see `PairRepulsion.key`); none for pairs that are absent.
   public var repulsion: [String: PairRepulsion]
+  /// Selection by total degree instead of limits and number.
+  public var totalDegree: TotalDegree?
+
+  static let largestRadial = 40
+  static let largestAngular = 10
 
   public init(
     elements: [Element], cutoff: Double, radial: RadialKind = .sBessel, order: Int = 4,
-    limits: [Limits]? = nil, functionsPerElement: Int? = nil, repulsion: [String: PairRepulsion] = [:]
+    limits: [Limits]? = nil, functionsPerElement: Int? = nil, totalDegree: TotalDegree? = nil,
+    repulsion: [String: PairRepulsion] = [:]
   ) {
     self.elements = Self.ordered(elements)
     self.cutoff = cutoff
     self.radial = radial
     self.order = order
-    self.limits = limits ?? [Limits.standard.truncated(to: order)]
+    self.limits = limits ?? (totalDegree == nil ? [Limits.standard.truncated(to: order)] : [])
     self.functionsPerElement = functionsPerElement
     self.repulsion = repulsion
+    self.totalDegree = totalDegree
   }
 
   /// Each once, by symbol.
@@ -64,7 +72,14 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
       try refuse("the cutoff must lie in 0.5...20 Å, not \(cutoff)")
     }
     if !(1...6).contains(order) { try refuse("the order must lie in 1...6, not \(order)") }
-    if limits.isEmpty { try refuse("the basis needs limits of n and l") }
+    if let totalDegree {
+      if functionsPerElement != nil || !limits.isEmpty {
+        try refuse("a total degree selects by itself: no limits, no number of functions")
+      }
+      if let problem = totalDegree.problem(order: order) { try refuse(problem) }
+    } else if limits.isEmpty {
+      try refuse("the basis needs limits of n and l")
+    }
     for limit in limits {
       if limit.radial.count != limit.angular.count || limit.radial.count < 1 {
         try refuse("limits of n and of l must have the same number of ranks")
@@ -72,11 +87,11 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
       if limit.radial.count > order {
         try refuse("limits are given for \(limit.radial.count) ranks, the order is \(order)")
       }
-      for n in limit.radial where !(1...40).contains(n) {
-        try refuse("n must lie in 1...40, not \(n)")
+      for n in limit.radial where !(1...Self.largestRadial).contains(n) {
+        try refuse("n must lie in 1...\(Self.largestRadial), not \(n)")
       }
-      for l in limit.angular where !(0...10).contains(l) {
-        try refuse("l must lie in 0...10, not \(l)")
+      for l in limit.angular where !(0...Self.largestAngular).contains(l) {
+        try refuse("l must lie in 0...\(Self.largestAngular), not \(l)")
       }
       if limit.angular[0] != 0 { try refuse("rank 1 has l = 0 only") }
     }
@@ -100,13 +115,14 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
         try refuse("the shell must lie between 0 and the cutoff")
       }
     case .chebPow(let lambda):
-      if !(lambda >= 1 && lambda <= 50) { try refuse("lambda must lie in 1...50, not \(lambda)") }
+      // Forces would jump at the cutoff with less than the square.
+      if !(lambda >= 2 && lambda <= 50) { try refuse("lambda must lie in 2...50, not \(lambda)") }
     case .sBessel, .chebLinear: break
     }
   }
 
   private enum CodingKeys: String, CodingKey {
-    case elements, cutoff, radial, order, limits, functionsPerElement, repulsion
+    case elements, cutoff, radial, order, limits, functionsPerElement, totalDegree, repulsion
   }
 
   public init(from decoder: any Decoder) throws {
@@ -123,9 +139,10 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     cutoff = try values.decode(Double.self, forKey: .cutoff)
     radial = try values.decodeIfPresent(RadialKind.self, forKey: .radial) ?? .sBessel
     order = try values.decodeIfPresent(Int.self, forKey: .order) ?? 4
+    totalDegree = try values.decodeIfPresent(TotalDegree.self, forKey: .totalDegree)
     limits =
       try values.decodeIfPresent([Limits].self, forKey: .limits)
-      ?? [Limits.standard.truncated(to: max(order, 1))]
+      ?? (totalDegree == nil ? [Limits.standard.truncated(to: max(order, 1))] : [])
     functionsPerElement = try values.decodeIfPresent(Int.self, forKey: .functionsPerElement)
     repulsion = try values.decodeIfPresent([String: PairRepulsion].self, forKey: .repulsion) ?? [:]
   }
@@ -136,7 +153,8 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     try values.encode(cutoff, forKey: .cutoff)
     try values.encode(radial, forKey: .radial)
     try values.encode(order, forKey: .order)
-    try values.encode(limits, forKey: .limits)
+    if totalDegree == nil { try values.encode(limits, forKey: .limits) }
+    try values.encodeIfPresent(totalDegree, forKey: .totalDegree)
     try values.encodeIfPresent(functionsPerElement, forKey: .functionsPerElement)
     if !repulsion.isEmpty { try values.encode(repulsion, forKey: .repulsion) }
   }

@@ -51,7 +51,10 @@ extension CTildeFile {
   /// The potential in coupled functions: for each group the coefficients of its independent couplings
   /// that give the file's numbers. Throws where there are none, because the file's function is not a
   /// rotation invariant.
-  public func potential() throws(PotentialFileError) -> Potential {
+  public func potential() throws(PotentialFileError) -> Potential { try potential(lines: nil) }
+
+  /// `lines`: where each function stands in its file.
+  func potential(lines: [[Int]]?) throws(PotentialFileError) -> Potential {
     var functions: [[BasisFunction]] = []
     var unordered: [[[Double]]] = []
     var couplings = IndependentCouplings()
@@ -59,13 +62,24 @@ extension CTildeFile {
       var found: [BasisFunction] = []
       var values: [[Double]] = []
       var seen = Set<BasisFunction>()
-      for function in list {
-        let part = try Expansion.couple(
-          function, centre: centre, densities: embeddings[centre].densityCount, &couplings)
-        guard let first = part.first?.0, seen.insert(first).inserted else {
-          throw PotentialFileError(
-            field: "functions", "n \(function.ns), l \(function.ls) is given twice or cannot exist")
+      for (index, function) in list.enumerated() {
+        func failure(_ cause: String) -> PotentialFileError {
+          PotentialFileError(
+            line: lines?[centre][index], field: "functions",
+            "ns \(function.ns), ls \(function.ls) of \(elements[centre]) \(cause)")
         }
+        guard function.ls.reduce(1, { $0 * (2 * $1 + 1) }) <= Basis.largestCoupling else {
+          throw failure("has rank and l too large together")
+        }
+        guard
+          let part = Expansion.couple(
+            function, centre: centre, densities: embeddings[centre].densityCount, &couplings)
+        else { throw failure("is not a rotation invariant") }
+        guard let first = part.first?.0 else { throw failure("cannot exist: no coupling gives an invariant") }
+        guard seen.insert(first).inserted else { throw failure("is given twice") }
+        do throws(ACEError) {
+          try Basis.validate(first, elements[centre], centre, bonds[centre])
+        } catch { throw failure("does not fit: \(error.description)") }
         found += part.map(\.0)
         values += part.map(\.1)
       }
@@ -82,6 +96,29 @@ extension CTildeFile {
         basis: basis, coefficients: coefficients, embeddings: embeddings,
         referenceEnergies: referenceEnergies)
     } catch { throw PotentialFileError(field: "functions", error.description) }
+  }
+}
+
+extension CTildeFile {
+  /// The largest difference between the coefficients of two files, relative to the largest of its function and
+  /// element; however m-vectors that mean the same are split or ordered. Infinite where functions differ.
+  public func largestDifference(from other: CTildeFile) -> Double {
+    guard elements == other.elements, functions.count == other.functions.count else { return .infinity }
+    var largest = 0.0
+    for (ours, theirs) in zip(functions, other.functions) {
+      var sums: [[Int]: [[Int]: [Double]]] = [:]
+      for (sign, list) in [(1.0, ours), (-1.0, theirs)] {
+        for function in list { Expansion.add(function, times: sign, to: &sums) }
+      }
+      for function in theirs {
+        let scale = function.coefficients.map(abs).max() ?? 0
+        let differences: [[Int]: [Double]] = sums.removeValue(forKey: Expansion.identity(function)) ?? [:]
+        for value in differences.values.joined() where value != 0 { largest = max(largest, abs(value) / scale) }
+      }
+      // Functions that only we have.
+      if sums.values.contains(where: { $0.values.joined().contains { $0 != 0 } }) { return .infinity }
+    }
+    return largest
   }
 }
 
@@ -106,6 +143,39 @@ private struct Expansion {
     function = CTildeFile.Function(
       neighbors: first.neighbors, ns: first.ns, ls: first.ls, projections: keys,
       coefficients: keys.flatMap { table[$0]! })
+  }
+
+  /// Factors in ascending order, as the couplings are defined.
+  static func ascending(_ function: CTildeFile.Function) -> [Int] {
+    function.ns.indices.sorted {
+      let a = [function.neighbors[$0], function.ns[$0], function.ls[$0], $0]
+      let b = [function.neighbors[$1], function.ns[$1], function.ls[$1], $1]
+      return a.lexicographicallyPrecedes(b)
+    }
+  }
+
+  /// The same for functions of the same factors.
+  static func identity(_ function: CTildeFile.Function) -> [Int] {
+    let order = ascending(function)
+    return order.map { function.neighbors[$0] } + order.map { function.ns[$0] } + order.map { function.ls[$0] }
+  }
+
+  /// Adds coefficients by m-vectors that mean the same, by the identity of the function.
+  static func add(
+    _ function: CTildeFile.Function, times factor: Double, to sums: inout [[Int]: [[Int]: [Double]]]
+  ) {
+    let order = ascending(function)
+    let groups = Self.order(
+      order.map { function.neighbors[$0] }, order.map { function.ns[$0] }, order.map { function.ls[$0] })
+    let densities = function.coefficients.count / max(function.projections.count, 1)
+    let zero = Array(repeating: 0.0, count: densities)
+    for (k, ms) in function.projections.enumerated() {
+      let key = exchanged(order.map { ms[$0] }, groups)
+      for p in 0..<densities {
+        sums[identity(function), default: [:]][key, default: zero][p] +=
+          factor * function.coefficients[k * densities + p]
+      }
+    }
   }
 
   /// Runs of factors that are equal and may be exchanged.
@@ -133,21 +203,13 @@ private struct Expansion {
     return a.lexicographicallyPrecedes(b) ? b : a
   }
 
+  /// The coefficients of the independent couplings; nil where no combination of them gives the function.
   static func couple(
     _ function: CTildeFile.Function, centre: Int, densities: Int,
     _ couplings: inout IndependentCouplings
-  ) throws(PotentialFileError) -> [(BasisFunction, [Double])] {
+  ) -> [(BasisFunction, [Double])]? {
     let rank = function.ns.count
-    let name = "n \(function.ns), l \(function.ls)"
-    guard (1...6).contains(rank),
-      function.ls.reduce(1, { $0 * (2 * $1 + 1) }) <= Basis.largestCoupling
-    else { throw PotentialFileError(field: name, "rank or l is too large") }
-    // Factors in ascending order, as the couplings are defined.
-    let order = (0..<rank).sorted {
-      let a = [function.neighbors[$0], function.ns[$0], function.ls[$0], $0]
-      let b = [function.neighbors[$1], function.ns[$1], function.ls[$1], $1]
-      return a.lexicographicallyPrecedes(b)
-    }
+    let order = ascending(function)
     let (neighbors, ns) = (order.map { function.neighbors[$0] }, order.map { function.ns[$0] })
     let ls = order.map { function.ls[$0] }
     let groups = Self.order(neighbors, ns, ls)
@@ -181,9 +243,7 @@ private struct Expansion {
     for i in vectors.indices { while vectors[i].count < target.count { vectors[i].append(0) } }
     var solved = Array(repeating: Array(repeating: 0.0, count: densities), count: candidates.count)
     for p in 0..<densities {
-      guard let c = solve(vectors, target.map { $0[p] }) else {
-        throw PotentialFileError(field: name, "is not a rotation invariant")
-      }
+      guard let c = solve(vectors, target.map { $0[p] }) else { return nil }
       for k in candidates.indices { solved[k][p] = c[k] }
     }
     return zip(candidates, solved).map {

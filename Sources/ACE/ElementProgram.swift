@@ -54,6 +54,23 @@ struct ElementProgram: Sendable {
     sluice_ace_forward(ops.pointer, Int32(gradients ? ops.count : forwardOps), &tables, nodes)
   }
 
+  /// Entries of the tables of some couplings: role 0 forward, 1 and 2 by the first and second factor.
+  func entries(_ range: Range<Int>, role: Int) -> Int {
+    range.reduce(0) { sum, k in
+      let op = ops.pointer[k]
+      let table = Int(role == 0 ? op.table : role == 1 ? op.table_x : op.table_y)
+      let first = tableRows.pointer[Int(tableStarts.pointer[table])]
+      return sum + Int(tableRows.pointer[Int(tableStarts.pointer[table + 1])] - first)
+    }
+  }
+
+  /// Harmonics that any neighbour element needs, at least one.
+  var harmonicCount: Int {
+    var largest = 0
+    for k in places.indices { largest = max(largest, Int(channels.pointer[k].lmax)) }
+    return (largest + 1) * (largest + 1)
+  }
+
   /// Largest number of one-particle sums of one neighbour element.
   var largestChannel: Int { places.map(\.count).max() ?? 0 }
 }
@@ -105,12 +122,14 @@ struct BondKernel: Sendable {
     bond.functionCount + (mixing == nil ? 0 : (bond.angularLimit + 1) * bond.radialLimit)
   }
 
-  /// Values and derivatives, shape [rowCount][padded] each.
+  /// Values and, where asked for, derivatives, shape [rowCount][padded] each.
   func evaluate(
     _ distances: UnsafePointer<Double>, count: Int, padded: Int,
-    values: UnsafeMutablePointer<Double>, slopes: UnsafeMutablePointer<Double>, workspace: Workspace
+    values: UnsafeMutablePointer<Double>, slopes: UnsafeMutablePointer<Double>?, workspace: Workspace
   ) {
     if let width = binWidth {
+      // Interpolation needs the slopes at the ends of the bins in any case.
+      let slopes = slopes ?? workspace.pairs.reserve(bond.functionCount * padded)
       let size = bond.functionCount * padded
       let ends = workspace.radialEnds.reserve(2 * size + 2 * padded)
       let (start, end) = (ends + 2 * size, ends + 2 * size + padded)
@@ -138,12 +157,12 @@ struct BondKernel: Sendable {
     let start = bond.functionCount * padded
     let k = Int32(bond.functionCount)
     sluice_ace_mix(mixing.pointer, rows, k, stride, stride, values, values + start)
-    sluice_ace_mix(mixing.pointer, rows, k, stride, stride, slopes, slopes + start)
+    if let slopes { sluice_ace_mix(mixing.pointer, rows, k, stride, stride, slopes, slopes + start) }
   }
 
   private func exact(
     _ distances: UnsafePointer<Double>, _ count: Int, _ padded: Int,
-    _ values: UnsafeMutablePointer<Double>, _ slopes: UnsafeMutablePointer<Double>
+    _ values: UnsafeMutablePointer<Double>, _ slopes: UnsafeMutablePointer<Double>?
   ) {
     let fades = bond.innerCutoffKind == .distance
     var radial = sluice_ace_radial(

@@ -6,6 +6,7 @@ public final class Workspace {
   var nodes = ScratchBuffer<Double>()
   var sums = ScratchBuffer<Double>()
   var neighborData = ScratchBuffer<Double>()
+  var neighborIndices = ScratchBuffer<Int32>()
   var radialData = ScratchBuffer<Double>()
   var radialEnds = ScratchBuffer<Double>()
   var values = ScratchBuffer<Double>()
@@ -41,7 +42,7 @@ struct AtomBlocks {
 
   let list: NeighborList
   /// Element index of each atom.
-  let elements: [Int]
+  let elements: [Int32]
   let blocks: [Block]
 
   /// Some of the blocks.
@@ -51,28 +52,40 @@ struct AtomBlocks {
   }
 
   init(_ configuration: Configuration, basis: Basis) throws(ACEError) {
-    var elements: [Int] = []
+    var elements: [Int32] = []
+    elements.reserveCapacity(configuration.count)
     for (atom, element) in configuration.species.enumerated() {
       guard let index = basis.index(of: element) else {
         throw .unknownElement(element, atom: atom)
       }
-      elements.append(index)
+      elements.append(Int32(index))
     }
     do {
       list = try NeighborList(configuration, cutoff: basis.cutoff)
     } catch {
       throw .neighborList(error)
     }
+    self.elements = elements
+    blocks = Self.blocks(of: Array(configuration.species.indices), elements)
+  }
+
+  /// Blocks of some atoms, by element, in the order given.
+  func blocks(of atoms: [Int]) -> [Block] { Self.blocks(of: atoms, elements) }
+
+  private static func blocks(of atoms: [Int], _ elements: [Int32]) -> [Block] {
+    var atomsOfElement: [[Int]] = []
+    for atom in atoms {
+      while atomsOfElement.count <= Int(elements[atom]) { atomsOfElement.append([]) }
+      atomsOfElement[Int(elements[atom])].append(atom)
+    }
     var blocks: [Block] = []
-    for element in basis.elements.indices {
-      let atoms = elements.indices.filter { elements[$0] == element }
+    for (element, atoms) in atomsOfElement.enumerated() {
       for start in stride(from: 0, to: atoms.count, by: 8) {
         blocks.append(
           Block(element: element, atoms: Array(atoms[start..<min(start + 8, atoms.count)])))
       }
     }
-    self.elements = elements
-    self.blocks = blocks
+    return blocks
   }
 }
 
@@ -81,15 +94,16 @@ struct AtomBlocks {
 struct BlockEnvironment {
   let segments: [NeighborSegment]
   /// Index into the neighbour list of each entry, -1 for padding.
-  let sources: [Int32]
+  let sources: UnsafeMutablePointer<Int32>
   /// Atom of each entry, -1 for padding.
-  let atoms: [Int32]
+  let atoms: UnsafeMutablePointer<Int32>
   let x: UnsafeMutablePointer<Double>
   let y: UnsafeMutablePointer<Double>
   let z: UnsafeMutablePointer<Double>
   let inverse: UnsafeMutablePointer<Double>
   let distance: UnsafeMutablePointer<Double>
   let values: UnsafeMutablePointer<Double>
+  /// Derivatives of the radial functions, undefined where not asked for.
   let slopes: UnsafeMutablePointer<Double>
   /// Shape [components][8].
   let nodes: UnsafeMutablePointer<Double>
@@ -97,88 +111,94 @@ struct BlockEnvironment {
   /// Nearer than this (Å) no function is evaluated; LAMMPS' tables end there too.
   static let shortest = 1e-3
 
+  /// `gradients`: whether derivatives will be asked for.
   init(
-    _ block: AtomBlocks.Block, of atoms: AtomBlocks, program: ElementProgram, workspace: Workspace
+    _ block: AtomBlocks.Block, of atoms: AtomBlocks, program: ElementProgram, gradients: Bool,
+    workspace: Workspace
   ) throws(ACEError) {
     let list = atoms.list
-    var segments: [NeighborSegment] = []
-    var sources: [Int32] = []
-    var radialSize = 0
-    for (lane, atom) in block.atoms.enumerated() {
-      for element in program.bonds.indices {
-        let start = sources.count
-        let cutoff = program.bonds[element].bond.cutoff
-        for source in list.offsets[atom]..<list.offsets[atom + 1] {
-          let neighbor = list.neighbors[source]
-          guard atoms.elements[Int(neighbor.index)] == element else { continue }
-          if cutoff < list.cutoff, neighbor.distance >= cutoff { continue }
-          sources.append(Int32(source))
-        }
-        let count = sources.count - start
-        if count == 0 { continue }
-        while sources.count % 8 != 0 { sources.append(-1) }
-        let padded = sources.count - start
-        segments.append(
-          NeighborSegment(
-            lane: lane, neighborElement: element, start: start, count: count, padded: padded,
-            radialStart: radialSize))
-        radialSize += padded * program.bonds[element].rowCount
-      }
+    var size = 0
+    for atom in block.atoms {
+      // Each element's neighbours are padded by themselves.
+      size += list.offsets[atom + 1] - list.offsets[atom] + 8 * program.bonds.count
     }
-    let size = sources.count
+    size = (size + 7) / 8 * 8
     let data = workspace.neighborData.reserve(5 * size)
     (x, y, z) = (data, data + size, data + 2 * size)
     (inverse, distance) = (data + 3 * size, data + 4 * size)
+    self.atoms = workspace.neighborIndices.reserve(2 * size)
+    sources = self.atoms + size
+    segments = try Self.gather(block, atoms, program, x, y, z, inverse, distance, self.atoms, sources)
+    let radialSize = segments.last.map { $0.radialStart + $0.padded * program.bonds[$0.neighborElement].rowCount } ?? 0
     values = workspace.radialData.reserve(2 * radialSize)
     slopes = values + radialSize
     nodes = workspace.nodes.reserve(8 * program.components)
-    self.segments = segments
-    self.sources = sources
-    self.atoms = sources.map { $0 < 0 ? -1 : list.neighbors[Int($0)].index }
-    try fill(list, block)
     for segment in segments {
       program.bonds[segment.neighborElement].evaluate(
         distance + segment.start, count: segment.count, padded: segment.padded,
-        values: values + segment.radialStart, slopes: slopes + segment.radialStart,
+        values: values + segment.radialStart, slopes: gradients ? slopes + segment.radialStart : nil,
         workspace: workspace)
     }
-    sum(program, lanes: block.atoms.count, workspace)
+    sum(program, workspace)
   }
 
-  private func fill(_ list: NeighborList, _ block: AtomBlocks.Block) throws(ACEError) {
-    for segment in segments {
-      for k in segment.start..<segment.start + segment.padded {
-        guard sources[k] >= 0 else {
-          // Padding points along z at a harmless distance; its radial functions are set to zero.
-          (x[k], y[k], z[k]) = (0, 0, 1)
-          (inverse[k], distance[k]) = (1, 1)
-          continue
+  /// Fills the columns atom by atom, element by element.
+  private static func gather(
+    _ block: AtomBlocks.Block, _ atoms: AtomBlocks, _ program: ElementProgram,
+    _ x: UnsafeMutablePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ z: UnsafeMutablePointer<Double>,
+    _ inverse: UnsafeMutablePointer<Double>, _ distance: UnsafeMutablePointer<Double>,
+    _ neighbors: UnsafeMutablePointer<Int32>, _ sources: UnsafeMutablePointer<Int32>
+  ) throws(ACEError) -> [NeighborSegment] {
+    let list = atoms.list
+    var segments: [NeighborSegment] = []
+    segments.reserveCapacity(block.atoms.count * program.bonds.count)
+    var (start, radialStart) = (0, 0)
+    var nearest = Double.infinity
+    list.neighbors.withUnsafeBytes { pairs in
+      guard let base = pairs.baseAddress?.assumingMemoryBound(to: sluice_ace_pair.self) else { return }
+      for (lane, atom) in block.atoms.enumerated() {
+        let (first, end) = (list.offsets[atom], list.offsets[atom + 1])
+        for element in program.bonds.indices {
+          let cutoff = program.bonds[element].bond.cutoff
+          var columns = sluice_ace_columns(
+            x: x + start, y: y + start, z: z + start, inverse: inverse + start, distance: distance + start,
+            atoms: neighbors + start, sources: sources + start)
+          let count = Int(
+            sluice_ace_gather(
+              base + first, Int32(end - first), Int32(first), atoms.elements, Int32(element),
+              cutoff < list.cutoff ? cutoff : .infinity, &columns, &nearest))
+          if count == 0 { continue }
+          let padded = (count + 7) / 8 * 8
+          segments.append(
+            NeighborSegment(
+              lane: lane, neighborElement: element, start: start, count: count, padded: padded,
+              radialStart: radialStart))
+          start += padded
+          radialStart += padded * program.bonds[element].rowCount
         }
-        let neighbor = list.neighbors[Int(sources[k])]
-        let r = neighbor.distance
-        guard r >= Self.shortest else {
-          throw .atomsTooClose(
-            atom: block.atoms[segment.lane], neighbor: Int(neighbor.index), distance: r)
-        }
-        let u = neighbor.displacement / r
-        (x[k], y[k], z[k]) = (u.x, u.y, u.z)
-        (inverse[k], distance[k]) = (1 / r, r)
       }
     }
+    guard nearest < shortest else { return segments }
+    for segment in segments {
+      for k in segment.start..<segment.start + segment.count where distance[k] < shortest {
+        throw .atomsTooClose(
+          atom: block.atoms[segment.lane], neighbor: Int(neighbors[k]), distance: distance[k])
+      }
+    }
+    return segments
   }
 
-  private func sum(_ program: ElementProgram, lanes: Int, _ workspace: Workspace) {
-    let size = 8 * program.largestChannel
-    let sums = workspace.sums.reserve(size)
-    sums.update(repeating: 0, count: size)
+  private func sum(_ program: ElementProgram, _ workspace: Workspace) {
+    let longest = segments.map(\.padded).max() ?? 0
+    let scratch = workspace.sums.reserve(program.harmonicCount * longest)
     nodes.update(repeating: 0, count: 8 * program.leafComponents)
-    var harmonics = sluice_ace_harmonics.standard
-    for segment in segments {
-      var neighbors = neighbors(segment)
-      let channel = program.channels.pointer + segment.neighborElement
-      let place = program.places[segment.neighborElement]
-      sluice_ace_accumulate(channel, &harmonics, &neighbors, sums)
-      sluice_ace_reduce(sums, Int32(place.count), place.pointer, Int32(segment.lane), nodes)
+    withUnsafePointer(to: sluice_ace_harmonics.standard) { harmonics in
+      for segment in segments {
+        var neighbors = neighbors(segment)
+        sluice_ace_accumulate(
+          program.channels.pointer + segment.neighborElement, harmonics, &neighbors,
+          program.places[segment.neighborElement].pointer, Int32(segment.lane), scratch, nodes)
+      }
     }
   }
 

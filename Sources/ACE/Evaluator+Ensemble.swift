@@ -40,7 +40,7 @@ extension Evaluator {
       let program = programs[block.element]
       if members == 0 { continue }
       let environment = try BlockEnvironment(
-        block, of: atoms, program: program, workspace: workspace)
+        block, of: atoms, program: program, gradients: true, workspace: workspace)
       program.multiply(environment.nodes, gradients: true)
       let columns = basis.columns(ofElement: block.element)
       let own = Array(transposed[columns.lowerBound * members..<columns.upperBound * members])

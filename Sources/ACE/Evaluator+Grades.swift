@@ -9,33 +9,81 @@ extension Evaluator {
   public func grades(
     of configuration: Configuration, inverses: [Matrix?], workspace: Workspace = Workspace()
   ) throws(ACEError) -> [Double] {
+    let atoms = try AtomBlocks(configuration, basis: basis)
+    var collector = try GradeCollector(inverses, basis, atoms: configuration.count)
+    for block in atoms.blocks where inverses[block.element] != nil {
+      collector.append(try values(block, atoms, workspace), block)
+    }
+    return collector.finish()
+  }
+
+  /// Energy, forces and strain derivative of a potential on this basis, and the grades of its atoms: what
+  /// both need is done once. The numbers are those of `evaluate` and `grades`.
+  public func evaluate(
+    _ potential: Potential, _ configuration: Configuration, inverses: [Matrix?],
+    workspace: Workspace = Workspace()
+  ) throws(ACEError) -> (evaluation: Evaluation, grades: [Double]) {
+    guard potential.basis == basis else {
+      throw .mismatch("the potential was made for another basis")
+    }
+    var collector: GradeCollector? = try GradeCollector(inverses, basis, atoms: configuration.count)
+    let evaluation = try evaluateUnchecked(potential, configuration, &collector, workspace)
+    return (evaluation, collector!.finish())
+  }
+}
+
+/// Gathers projections of atoms of one element until they are worth a matrix product.
+struct GradeCollector {
+  private static let batch = 256
+
+  private let inverses: [Matrix?]
+  private let counts: [Int]
+  private var grades: [Double]
+  private var element = 0
+  private var members: [Int] = []
+  private var rows: [Double] = []
+
+  init(_ inverses: [Matrix?], _ basis: Basis, atoms: Int) throws(ACEError) {
     guard inverses.count == basis.elements.count else {
       throw .mismatch("grades need one inverse active set per element")
     }
+    counts = basis.functions.map(\.count)
     for (index, inverse) in inverses.enumerated() {
       guard let inverse else { continue }
-      let count = basis.functions[index].count
-      guard inverse.rows == count, inverse.columns == count else {
-        throw .mismatch("the active set of \(basis.elements[index]) must be \(count) × \(count)")
+      guard inverse.rows == counts[index], inverse.columns == counts[index] else {
+        throw .mismatch("the active set of \(basis.elements[index]) must be \(counts[index]) × \(counts[index])")
       }
     }
-    let atoms = try AtomBlocks(configuration, basis: basis)
-    var grades = [Double](repeating: .infinity, count: configuration.count)
-    for element in basis.elements.indices {
-      guard let inverse = inverses[element] else { continue }
-      let blocks = atoms.blocks.filter { $0.element == element }
-      for start in stride(from: 0, to: blocks.count, by: 32) {
-        let batch = AtomBlocks(atoms, Array(blocks[start..<min(start + 32, blocks.count)]))
-        var collected = ProjectionRows(batch, basis)
-        for block in batch.blocks { collected.append(try values(block, atoms, workspace), block) }
-        let rows = collected.projections[0]
-        let weights = rows.values.times(inverse)
-        for (row, atom) in rows.atoms.enumerated() {
-          grades[atom] = Self.largest(
-            weights.storage[row * inverse.rows..<(row + 1) * inverse.rows])
-        }
-      }
+    self.inverses = inverses
+    grades = [Double](repeating: .infinity, count: atoms)
+  }
+
+  /// `values`: shape [functions][8]; blocks come element by element.
+  mutating func append(_ values: UnsafePointer<Double>, _ block: AtomBlocks.Block) {
+    guard inverses[block.element] != nil else { return }
+    if block.element != element || members.count + block.atoms.count > Self.batch { flush() }
+    element = block.element
+    let (count, first) = (counts[element], rows.count)
+    rows.append(contentsOf: repeatElement(0, count: block.atoms.count * count))
+    rows.withUnsafeMutableBufferPointer {
+      guard let base = $0.baseAddress else { return }
+      sluice_ace_rows(values, Int32(count), Int32(block.atoms.count), base + first, Int64(count))
     }
+    members += block.atoms
+  }
+
+  private mutating func flush() {
+    guard !members.isEmpty, let inverse = inverses[element] else { return }
+    let weights = Matrix(rows: members.count, columns: counts[element], storage: rows).times(inverse)
+    for (row, atom) in members.enumerated() {
+      grades[atom] = Self.largest(weights.storage[row * inverse.rows..<(row + 1) * inverse.rows])
+    }
+    members.removeAll(keepingCapacity: true)
+    rows.removeAll(keepingCapacity: true)
+  }
+
+  mutating func finish() -> [Double] {
+    flush()
     return grades
   }
 

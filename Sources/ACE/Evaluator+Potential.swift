@@ -9,11 +9,13 @@ extension Evaluator {
     guard potential.basis == basis else {
       throw .mismatch("the potential was made for another basis")
     }
-    return try evaluateUnchecked(potential, configuration, workspace)
+    var none: GradeCollector?
+    return try evaluateUnchecked(potential, configuration, &none, workspace)
   }
 
   func evaluateUnchecked(
-    _ potential: Potential, _ configuration: Configuration, _ workspace: Workspace
+    _ potential: Potential, _ configuration: Configuration, _ grades: inout GradeCollector?,
+    _ workspace: Workspace
   ) throws(ACEError) -> Evaluation {
     let atoms = try AtomBlocks(configuration, basis: basis)
     var energies = [Double](repeating: 0, count: configuration.count)
@@ -21,11 +23,12 @@ extension Evaluator {
     for block in atoms.blocks {
       let program = programs[block.element]
       let environment = try BlockEnvironment(
-        block, of: atoms, program: program, workspace: workspace)
+        block, of: atoms, program: program, gradients: true, workspace: workspace)
       program.multiply(environment.nodes, gradients: false)
       let embedding = potential.embeddings[block.element]
       let coefficients = potential.coefficients[block.element]
       let values = self.values(program, environment, workspace)
+      grades?.append(values, block)
       var densities = [Double](repeating: 0, count: 8 * embedding.densityCount)
       var slopes = densities
       let buffer = workspace.lane.reserve(16 * embedding.densityCount)
@@ -78,13 +81,11 @@ extension Evaluator {
       sluice_ace_contract(
         program.channels.pointer + segment.neighborElement, &harmonics, &neighbors, Int32(members),
         weights, pairs)
-      environment.atoms.withUnsafeBufferPointer { atoms in
-        for m in 0..<members {
-          totals[m].add(
-            &neighbors, distance: environment.distance + segment.start, count: segment.count,
-            atoms: atoms.baseAddress! + segment.start, centre: block.atoms[segment.lane],
-            gradients: pairs + 3 * m * segment.padded)
-        }
+      for m in 0..<members {
+        totals[m].add(
+          &neighbors, distance: environment.distance + segment.start, count: segment.count,
+          atoms: environment.atoms + segment.start, centre: block.atoms[segment.lane],
+          gradients: pairs + 3 * m * segment.padded)
       }
     }
   }

@@ -80,7 +80,8 @@ public struct Evaluator: Sendable {
     _ block: AtomBlocks.Block, _ atoms: AtomBlocks, _ workspace: Workspace
   ) throws(ACEError) -> UnsafeMutablePointer<Double> {
     let program = programs[block.element]
-    let environment = try BlockEnvironment(block, of: atoms, program: program, workspace: workspace)
+    let environment = try BlockEnvironment(
+      block, of: atoms, program: program, gradients: false, workspace: workspace)
     program.multiply(environment.nodes, gradients: false)
     return values(program, environment, workspace)
   }

@@ -45,21 +45,22 @@ enum PotentialText {
 extension Bond {
   /// Reads radial functions as both file formats name them, up to their key names.
   static func reading(
-    kind: String, node: YAMLNode, parameters: [Double], cutoff: Double, shell: Double
+    kind: String, node: YAMLNode, parameters: [Double], cutoff: Double, shell: Double,
+    fields: (kind: String, cutoff: String, shell: String)
   ) throws(PotentialFileError) -> (RadialKind, [Double]) {
     func parameter() throws(PotentialFileError) -> Double {
       guard let first = parameters.first else {
-        throw node.failure("radparameters", "\(kind) needs a parameter")
+        throw node.failure("radparameters", "\(kind) needs one")
       }
       return first
     }
-    guard cutoff > 0 else { throw node.failure("rcut", "the cutoff must be positive") }
+    guard cutoff > 0 else { throw node.failure(fields.cutoff, "must be positive") }
     switch kind {
     case "SBessel", "TEST_SBessel": return (.sBessel, parameters)
     case "ChebExpCos":
       let lambda = try parameter()
       guard lambda > 0 else { throw node.failure("radparameters", "must be positive") }
-      guard shell > 0 else { throw node.failure("dcut", "must be positive for ChebExpCos") }
+      guard shell > 0 else { throw node.failure(fields.shell, "must be positive for ChebExpCos") }
       return (.chebExpCos(lambda: lambda, shell: shell), parameters)
     case "ChebPow":
       let lambda = try parameter()
@@ -68,10 +69,24 @@ extension Bond {
     case "ChebLinear": return (.chebLinear, parameters)
     default:
       if kind.hasPrefix("ACE.jl") {
-        throw node.failure(kind, "radial functions of ACE.jl are not supported")
+        throw node.failure(fields.kind, "'\(kind)': radial functions of ACE.jl are not supported")
       }
-      throw node.failure(kind, "is not a known family of radial functions")
+      throw node.failure(
+        fields.kind, "'\(kind)' is none of SBessel, ChebExpCos, ChebPow, ChebLinear")
     }
+  }
+
+  /// Refuses limits that no file in use has, under the names that the format gives them.
+  func check(
+    _ node: YAMLNode, cutoff: String, functions: String, radial: String, angular: String
+  ) throws(PotentialFileError) {
+    func refuse(_ field: String, _ cause: String) throws(PotentialFileError) {
+      throw (try node.required(field)).failure(field, cause)
+    }
+    if self.cutoff > 100 { try refuse(cutoff, "must be at most 100 Å, not \(self.cutoff)") }
+    if !(1...200).contains(functionCount) { try refuse(functions, "must lie in 1...200, not \(functionCount)") }
+    if !(0...200).contains(radialLimit) { try refuse(radial, "must lie in 0...200, not \(radialLimit)") }
+    if !(0...10).contains(angularLimit) { try refuse(angular, "must lie in 0...10, not \(angularLimit)") }
   }
 
   /// The mixing of a file, or nil where it is the identity.

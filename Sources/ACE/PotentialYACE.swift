@@ -44,6 +44,11 @@ extension CTildeFile {
   }
 
   public init(decoding bytes: [UInt8]) throws(PotentialFileError) {
+    self = try Self.read(bytes).file
+  }
+
+  /// The file and the line of each function.
+  static func read(_ bytes: [UInt8]) throws(PotentialFileError) -> (file: CTildeFile, lines: [[Int]]) {
     let root = try YAMLReader.parse(bytes)
     let names = try root.required("elements")
     var elements: [Element] = []
@@ -61,18 +66,17 @@ extension CTildeFile {
       throw try root.required("E0").failure("E0", "needs one number per element")
     }
     let bins = try root.required("deltaSplineBins").double("deltaSplineBins")
-    guard bins > 0 else { throw root.failure("deltaSplineBins", "must be positive") }
+    guard bins > 0 else { throw try root.required("deltaSplineBins").failure("deltaSplineBins", "must be positive") }
     var embeddings: [Embedding] = []
     for i in elements.indices {
       embeddings.append(
         try Self.embedding(root.required("embeddings").required("\(i)", in: "embeddings")))
     }
-    self.elements = elements
-    self.referenceEnergies = energies
-    self.splineBinWidth = bins
-    self.embeddings = embeddings
-    self.bonds = try Self.bonds(root.required("bonds"), elements.count)
-    self.functions = try Self.functions(root.required("functions"), embeddings)
+    let (functions, lines) = try functions(root.required("functions"), embeddings)
+    let file = CTildeFile(
+      elements: elements, referenceEnergies: energies, splineBinWidth: bins, embeddings: embeddings,
+      bonds: try bonds(root.required("bonds"), elements.count), functions: functions)
+    return (file, lines)
   }
 
   private static func embedding(_ node: YAMLNode) throws(PotentialFileError) -> Embedding {
@@ -124,10 +128,11 @@ extension CTildeFile {
       kind: try node.required("radbasename").string("radbasename"),
       node: node.required("radbasename"),
       parameters: try node.required("radparameters").doubles("radparameters"), cutoff: cutoff,
-      shell: shell)
+      shell: shell, fields: ("radbasename", "rcut", "dcut"))
     var bond = Bond(
       radial: radial, cutoff: cutoff, functionCount: try whole("nradbasemax"),
       radialLimit: try whole("nradmax"), angularLimit: try whole("lmax"))
+    try bond.check(node, cutoff: "rcut", functions: "nradbasemax", radial: "nradmax", angular: "lmax")
     bond.radialParameters = parameters
     bond.shell = shell
     bond.mixing = try Bond.readingMixing(
@@ -147,43 +152,73 @@ extension CTildeFile {
 
   private static func functions(
     _ node: YAMLNode, _ embeddings: [Embedding]
-  ) throws(PotentialFileError) -> [[Function]] {
+  ) throws(PotentialFileError) -> (functions: [[Function]], lines: [[Int]]) {
     var result: [[Function]] = []
+    var lines: [[Int]] = []
     for (centre, embedding) in embeddings.enumerated() {
+      let items = try node.required("\(centre)", in: "functions").items("functions")
+      lines.append(items.map(\.line))
       var list: [Function] = []
-      for item in try node.required("\(centre)", in: "functions").items("functions") {
-        let neighbors = try item.required("mus").ints("mus")
-        let ns = try item.required("ns").ints("ns")
-        let ls = try item.required("ls").ints("ls")
-        let rank = try item.required("rank").small("rank")
-        let flat = try item.required("ms_combs").ints("ms_combs")
-        let c = try item.required("ctildes").doubles("ctildes")
-        guard (1...6).contains(rank), neighbors.count == rank, ns.count == rank, ls.count == rank,
-          flat.count % rank == 0, c.count == flat.count / rank * embedding.densityCount,
-          ls.allSatisfy({ (0...10).contains($0) }),
-          neighbors.allSatisfy({ embeddings.indices.contains($0) }), ls.reduce(0, +) % 2 == 0
-        else { throw item.failure("functions", "lengths or indices of a function do not fit") }
-        let projections = stride(from: 0, to: flat.count, by: rank).map {
-          Array(flat[$0..<$0 + rank])
-        }
-        for ms in projections {
-          guard ms.reduce(0, +) == 0, zip(ms, ls).allSatisfy({ abs($0) <= $1 }) else {
-            throw item.failure("ms_combs", "\(ms) is not possible for ls \(ls)")
-          }
-        }
-        list.append(
-          Function(neighbors: neighbors, ns: ns, ls: ls, projections: projections, coefficients: c))
-      }
+      for item in items { list.append(try function(item, centre, embedding.densityCount, embeddings.count)) }
       result.append(list)
     }
-    return result
+    return (result, lines)
+  }
+
+  private static func function(
+    _ item: YAMLNode, _ centre: Int, _ densities: Int, _ elements: Int
+  ) throws(PotentialFileError) -> Function {
+    func field(_ key: String) throws(PotentialFileError) -> YAMLNode { try item.required(key, in: "functions") }
+    func whole(_ key: String, _ allowed: ClosedRange<Int>) throws(PotentialFileError) -> Int {
+      let value = try field(key).int(key)
+      guard allowed.contains(value) else {
+        let range = allowed.count == 1 ? "\(allowed.lowerBound)" : "in \(allowed.lowerBound)...\(allowed.upperBound)"
+        throw try field(key).failure(key, "must be \(range), not \(value)")
+      }
+      return value
+    }
+    let rank = try whole("rank", 1...6)
+    func indices(_ key: String, _ allowed: ClosedRange<Int>) throws(PotentialFileError) -> [Int] {
+      let values = try field(key).ints(key)
+      guard values.count == rank, values.allSatisfy(allowed.contains) else {
+        throw try field(key).failure(
+          key, "needs \(rank) numbers in \(allowed.lowerBound)...\(allowed.upperBound), not \(values)")
+      }
+      return values
+    }
+    // What other numbers imply is what LAMMPS goes by.
+    if try item.optional("mu0", in: "functions") != nil { _ = try whole("mu0", centre...centre) }
+    if try item.optional("ndensity", in: "functions") != nil { _ = try whole("ndensity", densities...densities) }
+    let count = try whole("num_ms_combs", 0...Basis.largestCoupling)
+    let neighbors = try indices("mus", 0...elements - 1)
+    let ns = try indices("ns", 1...10_000)
+    let ls = try indices("ls", 0...(rank == 1 ? 0 : 10))
+    guard ls.reduce(0, +) % 2 == 0 else {
+      throw try field("ls").failure("ls", "\(ls) has an odd sum; no invariant has")
+    }
+    let flat = try field("ms_combs").ints("ms_combs")
+    guard flat.count == count * rank else {
+      throw try field("ms_combs").failure(
+        "ms_combs", "needs \(count * rank) numbers, num_ms_combs times rank, not \(flat.count)")
+    }
+    let coefficients = try field("ctildes").doubles("ctildes")
+    guard coefficients.count == count * densities else {
+      throw try field("ctildes").failure(
+        "ctildes", "needs \(count * densities) numbers, num_ms_combs times ndensity, not \(coefficients.count)")
+    }
+    let projections = stride(from: 0, to: flat.count, by: rank).map { Array(flat[$0..<$0 + rank]) }
+    for ms in projections where ms.reduce(0, +) != 0 || zip(ms, ls).contains(where: { abs($0) > $1 }) {
+      throw try field("ms_combs").failure("ms_combs", "\(ms) is not possible for ls \(ls)")
+    }
+    return Function(neighbors: neighbors, ns: ns, ls: ls, projections: projections, coefficients: coefficients)
   }
 }
 
 extension Potential {
   /// Reads a `.yace` file.
   public init(yace bytes: [UInt8]) throws(PotentialFileError) {
-    self = try CTildeFile(decoding: bytes).potential()
+    let (file, lines) = try CTildeFile.read(bytes)
+    self = try file.potential(lines: lines)
   }
 
   /// The bytes of a `.yace` file, with reference energies as its E0.

@@ -39,6 +39,7 @@ struct YAMLBlocks {
       bonds[i][j] = try Self.bond(block)
       if members.count == 1 { embeddings[i] = try Self.embedding(block) }
     }
+    let completed = try Self.complete(bonds, elements, node)
     var functions: [[(function: BasisFunction, coefficients: [Double])]] = Array(
       repeating: [], count: elements.count)
     for (members, block) in blocks {
@@ -50,10 +51,14 @@ struct YAMLBlocks {
         {
           continue
         }
-        functions[centre].append(try Self.function(entry, centre, index, densities))
+        let (function, c) = try Self.function(entry, members, index, densities)
+        do throws(ACEError) {
+          try Basis.validate(function, elements[centre], centre, completed[centre])
+        } catch { throw entry.failure("nbody", error.description) }
+        functions[centre].append((function, c))
       }
     }
-    self.bonds = try Self.complete(bonds, elements, node)
+    self.bonds = completed
     self.elements = elements
     self.embeddings = embeddings.map { $0! }
     self.functions = functions
@@ -89,7 +94,7 @@ struct YAMLBlocks {
     let count = try block.required("ndensityi").small("ndensityi")
     let parameters = try block.required("parameters").doubles("parameters")
     guard count >= 1, parameters.count == 2 * count else {
-      throw block.failure("parameters", "needs two numbers per density")
+      throw try block.required("parameters").failure("parameters", "needs two numbers per density")
     }
     return Embedding(
       kind: kind, terms: (0..<count).map { (parameters[2 * $0], parameters[2 * $0 + 1]) },
@@ -109,11 +114,11 @@ struct YAMLBlocks {
     let parameters = try block.required("radparameters").doubles("radparameters")
     let (radial, kept) = try Bond.reading(
       kind: try block.required("radbase").string("radbase"), node: block.required("radbase"),
-      parameters: parameters,
-      cutoff: cutoff, shell: shell)
+      parameters: parameters, cutoff: cutoff, shell: shell, fields: ("radbase", "rcutij", "dcutij"))
     var bond = Bond(
       radial: radial, cutoff: cutoff, functionCount: try whole("nradbaseij"),
       radialLimit: try whole("nradmaxi"), angularLimit: try whole("lmaxi"))
+    try bond.check(block, cutoff: "rcutij", functions: "nradbaseij", radial: "nradmaxi", angular: "lmaxi")
     bond.radialParameters = kept
     bond.shell = shell
     bond.mixing = try Bond.readingMixing(
@@ -123,42 +128,65 @@ struct YAMLBlocks {
     bond.innerCutoffWidth = try block.optional("delta_in")?.double("delta_in") ?? 0
     let kind = try block.optional("inner_cutoff_type")?.string("inner_cutoff_type") ?? "density"
     guard let inner = InnerCutoffKind(rawValue: kind) else {
-      throw block.failure("inner_cutoff_type", "'\(kind)' is not density, distance or zbl")
+      throw try block.required("inner_cutoff_type").failure(
+        "inner_cutoff_type", "'\(kind)' is not density, distance or zbl")
     }
     bond.innerCutoffKind = inner
     let core = try block.optional("core-repulsion")?.doubles("core-repulsion") ?? [0, 1]
-    guard core.count == 2 else { throw block.failure("core-repulsion", "needs two numbers") }
+    guard core.count == 2 else {
+      throw try block.required("core-repulsion").failure("core-repulsion", "needs two numbers")
+    }
     (bond.corePrefactor, bond.coreExponent) = (core[0], core[1])
     return bond
   }
 
   private static func function(
-    _ entry: YAMLNode, _ centre: Int, _ index: [Element: Int], _ densities: Int
+    _ entry: YAMLNode, _ block: [Element], _ index: [Element: Int], _ densities: Int
   ) throws(PotentialFileError) -> (function: BasisFunction, coefficients: [Double]) {
+    let type = try entry.required("type", in: "nbody")
     var members: [Int] = []
-    for name in try entry.required("type", in: "nbody").string("type").split(separator: " ") {
+    for name in try type.string("type").split(separator: " ") {
       guard let element = Element(symbol: name), let i = index[element] else {
-        throw entry.failure("type", "'\(name)' has no block of its own")
+        throw type.failure("type", "'\(name)' has no block of its own")
+      }
+      guard block.contains(element) else {
+        throw type.failure(
+          "type", "'\(name)' does not belong to the block \(block.map(\.symbol).joined(separator: " "))")
       }
       members.append(i)
     }
-    let ns = try entry.required("nr").ints("nr")
-    let ls = try entry.required("nl").ints("nl")
-    guard (1...6).contains(ns.count), ls.count == ns.count, members.count == ns.count + 1,
-      members[0] == centre, ls.allSatisfy({ (0...10).contains($0) })
-    else { throw entry.failure("nbody", "type, nr and nl do not fit each other") }
-    var lint = try entry.optional("lint")?.ints("lint") ?? []
-    if ns.count < 3 { lint = [] }
-    let c = try entry.required("c").doubles("c")
-    guard c.count == densities else {
-      throw try entry.required("c").failure("c", "needs one number per density")
+    guard let centre = members.first, centre == index[block[0]] else {
+      throw type.failure("type", "the first element must be the block's, \(block[0])")
     }
-    guard CouplingTree(rank: ns.count).isAdmissible(ls, lint) else {
-      throw entry.failure("lint", "is not possible for nl \(ls)")
+    let rank = members.count - 1
+    guard (1...6).contains(rank) else {
+      throw type.failure("type", "names \(rank) neighbours; 1 to 6 are possible")
+    }
+    func indices(_ key: String, from lowest: Int) throws(PotentialFileError) -> [Int] {
+      let node = try entry.required(key, in: "nbody")
+      let values = try node.ints(key)
+      guard values.count == rank else {
+        throw node.failure(key, "needs \(rank) numbers, one per neighbour in type, not \(values.count)")
+      }
+      for value in values where value < lowest {
+        throw node.failure(key, "must not be below \(lowest), as \(value) is")
+      }
+      return values
+    }
+    let (ns, ls) = (try indices("nr", from: 1), try indices("nl", from: 0))
+    let lint = rank < 3 ? [] : try entry.required("lint", in: "nbody").ints("lint")
+    let coefficients = try entry.required("c", in: "nbody")
+    let c = try coefficients.doubles("c")
+    guard c.count == densities else {
+      throw coefficients.failure("c", "needs \(densities) numbers, one per density, not \(c.count)")
+    }
+    guard rank > 1 || ls == [0] else { throw entry.failure("nl", "must be [0] with one neighbour") }
+    guard ls.reduce(0, +) % 2 == 0 else { throw entry.failure("nl", "\(ls) has an odd sum; no invariant has") }
+    guard CouplingTree(rank: rank).isAdmissible(ls, lint) else {
+      throw entry.failure(rank < 3 ? "nl" : "lint", "\(rank < 3 ? ls : lint) is not possible for nl \(ls)")
     }
     return (
-      BasisFunction(
-        centre: centre, neighbors: Array(members[1...]), ns: ns, ls: ls, couplings: lint), c
+      BasisFunction(centre: centre, neighbors: Array(members[1...]), ns: ns, ls: ls, couplings: lint), c
     )
   }
 }

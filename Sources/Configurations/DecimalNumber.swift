@@ -1,5 +1,6 @@
 // Decimal text comes in, the nearest Double goes out: bit for bit what strtod gives, without a
-// String per number and without a locale.
+// String per number and without a locale. The one reader of decimal numbers; what surrounds a number
+// in a format (blanks, columns that overflowed) is its callers' business.
 
 /// Reads decimal numbers from bytes.
 public enum DecimalNumber {
@@ -17,44 +18,84 @@ public enum DecimalNumber {
   }
 
   /// Reads the number that starts at `p[i]` and moves `i` behind it; nil (with `i` anywhere) where
-  /// there is none. Does not look at what follows the number.
-  @inline(__always)
+  /// there is none. Does not look at what follows the number, and at nothing from `p[end]` on.
   package static func scan(_ p: UnsafePointer<UInt8>, _ i: inout Int, _ end: Int) -> Double? {
     let begin = i
+    var at = i
+    defer { i = at }
     var negative = false
-    if i < end, p[i] == 0x2D || p[i] == 0x2B {
-      negative = p[i] == 0x2D
-      i += 1
+    if at < end, p[at] == 0x2D || p[at] == 0x2B {
+      negative = p[at] == 0x2D
+      at += 1
     }
     var mantissa: UInt64 = 0
-    let integer = i
+    let integer = at
+    takeDigits(p, &at, end, &mantissa)
+    var digits = at - integer
+    var exponent = 0
+    if at < end, p[at] == 0x2E {
+      at += 1
+      let fraction = at
+      takeFraction(p, &at, end, &mantissa)
+      exponent = fraction - at
+      digits += at - fraction
+    }
+    if digits == 0 { return scanNonFinite(p, &at, end, begin) }
+    if at < end, p[at] | 0x20 == 0x65 || p[at] | 0x20 == 0x64 {
+      guard let written = scanExponent(p, &at, end) else { return nil }
+      exponent += written
+    }
+    if digits <= 19, let value = exact(mantissa, exponent) { return negative ? -value : value }
+    return slow(p, begin, at)
+  }
+
+  /// Appends the digits at `p[i]` to `mantissa`, one by one: few stand before a decimal point.
+  @inline(__always)
+  private static func takeDigits(
+    _ p: UnsafePointer<UInt8>, _ i: inout Int, _ end: Int, _ mantissa: inout UInt64
+  ) {
     while i < end {
       let digit = p[i] &- 0x30
       guard digit < 10 else { break }
       mantissa = mantissa &* 10 &+ UInt64(digit)
       i += 1
     }
-    var digits = i - integer
-    var exponent = 0
-    if i < end, p[i] == 0x2E {
-      i += 1
-      let fraction = i
-      while i < end {
-        let digit = p[i] &- 0x30
-        guard digit < 10 else { break }
-        mantissa = mantissa &* 10 &+ UInt64(digit)
-        i += 1
+  }
+
+  /// As `takeDigits`, up to eight at once: as many stand behind the point of what VASP prints.
+  @inline(__always)
+  private static func takeFraction(
+    _ p: UnsafePointer<UInt8>, _ i: inout Int, _ end: Int, _ mantissa: inout UInt64
+  ) {
+    while i &+ 8 <= end {
+      let text = UInt64(
+        littleEndian: UnsafeRawPointer(p + i).loadUnaligned(as: UInt64.self))
+      // A byte is now a digit's value where its high half is 0, and still 0 after adding 6. Sums only
+      // spill into later bytes, so the first that is no digit is found right.
+      let word = text ^ 0x3030_3030_3030_3030
+      let others = ((word &+ 0x0606_0606_0606_0606) | word) & 0xF0F0_F0F0_F0F0_F0F0
+      if others != 0 {
+        let count = others.trailingZeroBitCount >> 3
+        guard count > 0 else { return }
+        // What is no digit is shifted out; zeros come in before the first digit.
+        mantissa =
+          mantissa &* wholePowersOfTen[count] &+ joined(word &<< UInt64(truncatingIfNeeded: 64 - 8 * count))
+        i += count
+        return
       }
-      exponent = fraction - i
-      digits += i - fraction
+      mantissa = mantissa &* 100_000_000 &+ joined(word)
+      i += 8
     }
-    if digits == 0 { return scanNonFinite(p, &i, end, begin) }
-    if i < end, p[i] | 0x20 == 0x65 || p[i] | 0x20 == 0x64 {
-      guard let written = scanExponent(p, &i, end) else { return nil }
-      exponent += written
-    }
-    if digits <= 19, let value = exact(mantissa, exponent) { return negative ? -value : value }
-    return slow(p, begin, i)
+    takeDigits(p, &i, end, &mantissa)
+  }
+
+  /// The number of eight digits, one per byte, the first in the lowest byte: neighbours are joined to
+  /// pairs, pairs to fours, fours to the whole.
+  @inline(__always)
+  private static func joined(_ digits: UInt64) -> UInt64 {
+    let pairs = (digits &* 10 &+ (digits >> 8)) & 0x00FF_00FF_00FF_00FF
+    let fours = (pairs &* 100 &+ (pairs >> 16)) & 0x0000_FFFF_0000_FFFF
+    return (fours &* 10_000 &+ (fours >> 32)) & 0xFFFF_FFFF
   }
 
   /// Reads a signed decimal integer; nil where there is none or it does not fit.
@@ -106,13 +147,13 @@ public enum DecimalNumber {
   /// can say so exactly (|exponent| <= 27, as 5^27 < 2^63); nil elsewhere.
   @inline(__always)
   private static func exact(_ mantissa: UInt64, _ exponent: Int) -> Double? {
-    if mantissa == 0 { return 0 }
-    guard exponent >= -27, exponent <= 27 else { return nil }
     if mantissa <= 1 << 53, exponent >= -22, exponent <= 22 {
       // Both operands are exact doubles, so one operation rounds once (Clinger 1990).
-      return exponent < 0
-        ? Double(mantissa) / powersOfTen[-exponent] : Double(mantissa) * powersOfTen[exponent]
+      let whole = Double(Int64(truncatingIfNeeded: mantissa))
+      return exponent < 0 ? whole / powersOfTen[-exponent] : whole * powersOfTen[exponent]
     }
+    if mantissa == 0 { return 0 }
+    guard exponent >= -27, exponent <= 27 else { return nil }
     let shift = mantissa.leadingZeroBitCount
     let normal = mantissa << UInt64(shift)
     if exponent < 0 {
@@ -166,12 +207,17 @@ public enum DecimalNumber {
     }
   }
 
-  private static let powersOfTen: [Double] = [
+  // In place, not arrays on the heap: the first reaches into every number.
+  private static let powersOfTen: InlineArray<23, Double> = [
     1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
     1e18, 1e19, 1e20, 1e21, 1e22,
   ]
 
-  private static let powersOfFive: [UInt64] = [
+  private static let wholePowersOfTen: InlineArray<8, UInt64> = [
+    1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000,
+  ]
+
+  private static let powersOfFive: InlineArray<28, UInt64> = [
     1, 5, 25, 125, 625, 3125, 15625, 78125, 390_625, 1_953_125, 9_765_625, 48_828_125, 244_140_625,
     1_220_703_125, 6_103_515_625, 30_517_578_125, 152_587_890_625, 762_939_453_125,
     3_814_697_265_625, 19_073_486_328_125, 95_367_431_640_625, 476_837_158_203_125,

@@ -210,7 +210,7 @@ private struct PerAtomColumn {
     for k in atom * width..<(atom + 1) * width {
       bytes.append(0x20)
       switch value {
-      case .perAtomReals(let values, _): bytes.append(text: values[k].description)
+      case .perAtomReals(let values, _): bytes.append(real: values[k])
       case .perAtomIntegers(let values, _): bytes.append(text: "\(values[k])")
       case .perAtomLogicals(let values, _): bytes.append(values[k] ? 0x54 : 0x46)
       case .perAtomText(let values, _):
@@ -229,12 +229,13 @@ extension [UInt8] {
   mutating func append(vector: Vector3) {
     for k in 0..<3 {
       append(0x20)
-      append(text: vector[k].description)
+      append(real: vector[k])
     }
   }
 
   fileprivate mutating func append(key: String, real: Double) {
-    append(text: " \(key)=\(real.description)")
+    append(text: " \(key)=")
+    append(real: real)
   }
 
   fileprivate mutating func append(quoted matrix: Matrix3) {
@@ -242,7 +243,7 @@ extension [UInt8] {
     for row in 0..<3 {
       for column in 0..<3 {
         if row + column > 0 { append(0x20) }
-        append(text: matrix[row, column].description)
+        append(real: matrix[row, column])
       }
     }
     append(0x22)

@@ -123,7 +123,9 @@ package struct LineReader {
   ) -> Diagnostic {
     Diagnostic(
       .error, code: code, place: .init(file: name, line: line ?? number, ionicStep: frame),
-      cause: cause, remedy: remedy)
+      cause: cause,
+      remedy: remedy.isEmpty
+        ? "Correct the file here, or write it again with the program that made it." : remedy)
   }
 }
 

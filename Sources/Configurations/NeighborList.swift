@@ -31,7 +31,7 @@ public enum NeighborListError: Error, Equatable, Sendable, CustomStringConvertib
 /// excluded. Both directions of a pair are listed. Order: central atom, then neighbour index, then
 /// image, so that sums over it never depend on how it was found.
 public struct NeighborList: Sendable {
-  /// Forty bytes: lists of large cells are long.
+  /// Forty bytes: lists of large cells are long. Displacement, image, index, as the kernels of ACE read it.
   public struct Neighbor: Sendable, Equatable {
     @usableFromInline let x: Double
     @usableFromInline let y: Double
@@ -55,14 +55,6 @@ public struct NeighborList: Sendable {
     /// Lattice translations added to the neighbour's position as given (atoms outside the cell are
     /// not wrapped); zero along directions that do not repeat.
     public var image: SIMD3<Int32> { SIMD3(imageX, imageY, imageZ) }
-
-    /// Order within an atom's list: by index, then image.
-    static func precedes(_ a: Neighbor, _ b: Neighbor) -> Bool {
-      if a.index != b.index { return a.index < b.index }
-      if a.imageX != b.imageX { return a.imageX < b.imageX }
-      if a.imageY != b.imageY { return a.imageY < b.imageY }
-      return a.imageZ < b.imageZ
-    }
 
     /// Å.
     @inlinable public var distance: Double { (x * x + y * y + z * z).squareRoot() }

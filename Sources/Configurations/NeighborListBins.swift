@@ -60,6 +60,8 @@ struct AtomBins {
   /// Lattice translations that bring each atom into the cell.
   private let wraps: [SIMD3<Int32>]
   private let wrapped: [Vector3]
+  /// The largest coordinate as given, Å: what wrapping rounds by.
+  private let largest: Double
   private let homes: [SIMD3<Int32>]
   private let counts: SIMD3<Int32>
   private let reach: SIMD3<Int32>
@@ -140,6 +142,7 @@ struct AtomBins {
       next[bin(home)] += 1
     }
     self.wraps = wraps
+    largest = positions.reduce(0) { max($0, abs($1.x), abs($1.y), abs($1.z)) }
     let wrapped = zip(positions, wraps).map { $0 + Vector3($1) * frame.vectors }
     self.wrapped = wrapped
     self.binned = members.map { wrapped[Int($0)] }
@@ -150,49 +153,90 @@ struct AtomBins {
     self.members = members
   }
 
+  /// A pair as found: the image of the neighbour and its index. Sixteen bytes.
+  private struct Found {
+    private let packed: SIMD4<Int32>
+
+    init(_ index: Int32, _ image: SIMD3<Int32>) { packed = SIMD4(image, index) }
+
+    var image: SIMD3<Int32> { SIMD3(packed.x, packed.y, packed.z) }
+    var index: Int { Int(packed.w) }
+  }
+
+  /// All pairs, in the order of the list. Each atom's neighbours are found box by box; handing every pair
+  /// to its other atom, atoms in ascending order, sorts all lists without comparing anything.
   func pairs(
     cutoff: Double, limit: Int
   ) throws(NeighborListError) -> (offsets: [Int], neighbors: [NeighborList.Neighbor]) {
     var offsets = [0]
     offsets.reserveCapacity(positions.count + 1)
-    var neighbors: [NeighborList.Neighbor] = []
-    var found: [NeighborList.Neighbor] = []
+    var found: [Found] = []
+    var hits: [Int32] = []
     for atom in positions.indices {
-      found.removeAll(keepingCapacity: true)
-      let home = homes[atom]
-      for dx in -reach.x...reach.x {
-        guard let (bx, ix) = box(home.x + dx, direction: 0) else { continue }
-        for dy in -reach.y...reach.y {
-          guard let (by, iy) = box(home.y + dy, direction: 1) else { continue }
-          let row = (bx * Int(counts.y) + by) * Int(counts.z)
-          var z = home.z - reach.z
-          while z <= home.z + reach.z {
-            guard let (bz, iz) = box(z, direction: 2) else {
-              z += 1
-              continue
-            }
-            // Boxes of one image that follow each other along z are one range of atoms.
-            let run = min(Int(home.z + reach.z - z), Int(counts.z) - 1 - bz)
-            let range = starts[row + bz]..<starts[row + bz + run + 1]
-            append(atom, range, SIMD3(ix, iy, iz), cutoff, &found)
-            if found.count > limit { throw .tooManyNeighbors(atom: atom, limit: limit) }
-            z += Int32(run + 1)
+      try search(atom, cutoff, limit, &found, &hits)
+      // The first atom's count is a fair guess of the others'.
+      if atom == 0 { found.reserveCapacity(min(positions.count * (found.count + found.count / 8), 1 << 22)) }
+      if found.count > NeighborList.largestTotal {
+        throw .tooManyPairs(limit: NeighborList.largestTotal)
+      }
+      offsets.append(found.count)
+    }
+    return (offsets, handOver(found, offsets))
+  }
+
+  /// Appends the neighbours of one atom; those of one index come with ascending images.
+  @inline(__always)
+  private func search(
+    _ atom: Int, _ cutoff: Double, _ limit: Int, _ found: inout [Found], _ hits: inout [Int32]
+  ) throws(NeighborListError) {
+    let home = homes[atom]
+    let before = found.count
+    for dx in -reach.x...reach.x {
+      guard let (bx, ix) = box(home.x + dx, direction: 0) else { continue }
+      for dy in -reach.y...reach.y {
+        guard let (by, iy) = box(home.y + dy, direction: 1) else { continue }
+        let row = (bx * Int(counts.y) + by) * Int(counts.z)
+        var z = home.z - reach.z
+        while z <= home.z + reach.z {
+          guard let (bz, iz) = box(z, direction: 2) else {
+            z += 1
+            continue
+          }
+          // Boxes of one image that follow each other along z are one range of atoms.
+          let run = min(Int(home.z + reach.z - z), Int(counts.z) - 1 - bz)
+          let range = starts[row + bz]..<starts[row + bz + run + 1]
+          append(atom, range, SIMD3(ix, iy, iz), cutoff, &found, &hits)
+          if found.count - before > limit { throw .tooManyNeighbors(atom: atom, limit: limit) }
+          z += Int32(run + 1)
+        }
+      }
+    }
+  }
+
+  /// Pair i→j becomes the entry j→i. Entries of i are taken backwards, so that their opposite images
+  /// ascend.
+  private func handOver(_ found: [Found], _ offsets: [Int]) -> [NeighborList.Neighbor] {
+    var places = offsets
+    return [NeighborList.Neighbor](unsafeUninitializedCapacity: found.count) { list, count in
+      places.withUnsafeMutableBufferPointer { next in
+        for atom in positions.indices {
+          let position = positions[atom]
+          for pair in found[offsets[atom]..<offsets[atom + 1]].reversed() {
+            let image = 0 &- pair.image
+            let centre = pair.index
+            // From the positions as given, so that i→j and j→i agree to the last bit.
+            let displacement = (position - positions[centre]) + Vector3(image) * frame.vectors
+            // Both sides of a pair are decided by the same numbers; this guards memory, not physics.
+            precondition(next[centre] < offsets[centre + 1], "a pair found from one side only")
+            list.initializeElement(
+              at: next[centre], to: .init(displacement: displacement, image: image, index: Int32(atom)))
+            next[centre] += 1
           }
         }
       }
-      found.sort(by: NeighborList.Neighbor.precedes)
-      // The first atom's count is a fair guess of the others'.
-      if atom == 0 {
-        let guess = positions.count * (found.count + found.count / 8)
-        neighbors.reserveCapacity(min(guess, 1 << 22))
-      }
-      neighbors += found
-      if neighbors.count > NeighborList.largestTotal {
-        throw .tooManyPairs(limit: NeighborList.largestTotal)
-      }
-      offsets.append(neighbors.count)
+      // Every pair was found from both sides, so every place is taken.
+      count = found.count
     }
-    return (offsets, neighbors)
   }
 
   /// The box at a position of the endless grid and the image it belongs to; nil beyond the atoms
@@ -206,27 +250,40 @@ struct AtomBins {
     return (Int(place - image * count), image)
   }
 
+  @inline(__always)
   private func append(
-    _ atom: Int, _ range: Range<Int>, _ boxImage: SIMD3<Int32>, _ cutoff: Double,
-    _ found: inout [NeighborList.Neighbor]
+    _ atom: Int, _ range: Range<Int>, _ boxImage: SIMD3<Int32>, _ cutoff: Double, _ found: inout [Found],
+    _ hits: inout [Int32]
   ) {
     let centre =
       boxImage == .zero ? wrapped[atom] : wrapped[atom] - Vector3(boxImage) * frame.vectors
-    let coarse = cutoff * cutoff * (1 + 1e-6) + 1e-6
-    for k in range {
-      let rough = binned[k] - centre
-      guard dot(rough, rough) < coarse else { continue }
+    // Wrapped positions decide but for a shell of doubt, wider than their rounding, where those as given do.
+    let margin = cutoff * cutoff * 1e-6 + 1e-6 + 1e-14 * cutoff * largest
+    let (inner, outer) = (cutoff * cutoff - margin, cutoff * cutoff + margin)
+    while hits.count < range.count { hits.append(0) }
+    let count = binned.withUnsafeBufferPointer { binned in
+      hits.withUnsafeMutableBufferPointer { hits in
+        var count = 0
+        for k in range {
+          let rough = binned[k] - centre
+          hits[count] = Int32(truncatingIfNeeded: k)
+          // Whether one is near is anyone's guess: counting without a branch is faster.
+          count += dot(rough, rough) < outer ? 1 : 0
+        }
+        return count
+      }
+    }
+    for h in 0..<count {
+      let k = Int(hits[h])
       let other = Int(members[k])
       let image = boxImage &+ wraps[other] &- wraps[atom]
-      // From the positions as given, so that i→j and j→i agree to the last bit.
-      var exact = positions[other] - positions[atom]
-      if image != .zero {
-        exact += Vector3(image) * frame.vectors
-      } else if other == atom {
-        continue
+      if other == atom, image == .zero { continue }
+      let rough = binned[k] - centre
+      if dot(rough, rough) > inner {
+        let exact = (positions[other] - positions[atom]) + Vector3(image) * frame.vectors
+        guard dot(exact, exact) < cutoff * cutoff else { continue }
       }
-      guard dot(exact, exact) < cutoff * cutoff else { continue }
-      found.append(.init(displacement: exact, image: image, index: Int32(other)))
+      found.append(Found(Int32(other), image))
     }
   }
 }

@@ -38,7 +38,7 @@ public struct StructureReader {
     } catch {
       throw Diagnostic(
         .error, code: "unreadable", place: .init(file: name),
-        cause: "the file could not be read: \(error).")
+        cause: "the file could not be read: \(error).", remedy: "Check the file and its storage.")
     }
     guard let format = Self.recognise(replay.prefix, name: name) else {
       throw Diagnostic(
@@ -46,7 +46,7 @@ public struct StructureReader {
         cause: replay.prefix.isEmpty
           ? "the file is empty."
           : "this is neither extended XYZ nor POSCAR, XDATCAR or a LAMMPS text dump.",
-        remedy: "")
+        remedy: "Check that this is the right file and that it was copied whole.")
     }
     self.format = format
     self.name = name
@@ -147,7 +147,8 @@ public struct StructureFile: Sendable {
     if configurations.isEmpty {
       throw problem
         ?? Diagnostic(
-          .error, code: "empty", place: .init(file: name), cause: "the file holds no structure.")
+          .error, code: "empty", place: .init(file: name), cause: "the file holds no structure.",
+          remedy: "Check that the file was copied whole.")
     }
   }
 }

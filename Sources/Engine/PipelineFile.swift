@@ -26,6 +26,8 @@ public struct PipelineFile: Sendable {
     public let from: [Wire]
     public let stage: any Stage
     public let parameters: [StageParameter]
+    /// `when`, where it is given.
+    public let trigger: Trigger?
   }
 
   /// As it was named, for messages.
@@ -44,7 +46,11 @@ public struct PipelineFile: Sendable {
   public let threads: Int
   /// How many published runs stay in the outbox; 0 for all.
   public let keepRuns: Int
+  /// Where actions run. A command line may choose otherwise.
+  public var executor: ExecutorOptions
   public let stages: [Entry]
+  /// The file itself, so that work done elsewhere does not depend on later edits.
+  let text: [UInt8]
 
   /// Reads a file.
   public static func load(_ path: String, stages: StageRegistry) throws(ParameterError)
@@ -64,7 +70,7 @@ public struct PipelineFile: Sendable {
     throws(ParameterError)
   {
     do throws(ParameterError) {
-      self = try Self.read(JSON5.parse(bytes), path: path, registry: registry)
+      self = try Self.read(JSON5.parse(bytes), bytes, path: path, registry: registry)
     } catch {
       var placed = error
       placed.file = path
@@ -74,7 +80,8 @@ public struct PipelineFile: Sendable {
 
   private init(
     path: String, project: String, elements: [Element], inbox: String, outbox: String,
-    settle: Double, truncatedAfter: Double, threads: Int, keepRuns: Int, stages: [Entry]
+    settle: Double, truncatedAfter: Double, threads: Int, keepRuns: Int, executor: ExecutorOptions,
+    stages: [Entry], text: [UInt8]
   ) {
     self.path = path
     self.project = project
@@ -85,15 +92,17 @@ public struct PipelineFile: Sendable {
     self.truncatedAfter = truncatedAfter
     self.threads = threads
     self.keepRuns = keepRuns
+    self.executor = executor
     self.stages = stages
+    self.text = text
   }
 
   // MARK: The top level
 
-  private static func read(_ value: ParameterValue, path: String, registry: StageRegistry)
+  private static func read(_ value: ParameterValue, _ text: [UInt8], path: String, registry: StageRegistry)
     throws(ParameterError) -> PipelineFile
   {
-    var decoder = try ParameterDecoder(value, ignoring: ["stages"])
+    var decoder = try ParameterDecoder(value, ignoring: ["stages", "executor"])
     let format = try decoder.number("sluice", default: nil, "Format of this file; 1.")
     guard format == 1 else {
       throw decoder.refuse("sluice", "must be 1, the format this program reads")
@@ -121,14 +130,16 @@ public struct PipelineFile: Sendable {
       try keep.integer("runs", default: 0, in: 0...Int.max, "Published runs to keep; 0 for all.")
     }
     try decoder.finish()
+    var executor = ExecutorOptions()
+    if let given = value.member("executor") { executor = try ExecutorOptions(given) }
     let folder = folder(of: path)
     let file = PipelineFile(
       path: path, project: project,
       elements: try elements(symbols, places: value.member("elements")),
       inbox: try resolve("inbox", inbox, folder, decoder),
       outbox: try resolve("outbox", outbox, folder, decoder), settle: settle,
-      truncatedAfter: truncatedAfter, threads: threads, keepRuns: keepRuns,
-      stages: try entries(value, registry: registry))
+      truncatedAfter: truncatedAfter, threads: threads, keepRuns: keepRuns, executor: executor,
+      stages: try entries(value, registry: registry), text: text)
     if isInside(file.outbox, file.inbox) {
       throw decoder.refuse("outbox", "lies in the inbox, so that results would be taken as drops")
     }
@@ -186,7 +197,7 @@ public struct PipelineFile: Sendable {
   private static func entry(_ value: ParameterValue, registry: StageRegistry)
     throws(ParameterError) -> Entry
   {
-    var decoder = try ParameterDecoder(value, ignoring: ["use", "id", "from"])
+    var decoder = try ParameterDecoder(value, ignoring: ["use", "id", "from", "when"])
     guard let use = value.member("use") else {
       throw ParameterError(
         "a stage must say which it is: { use: … }" + listing(registry), at: value.place)
@@ -209,18 +220,27 @@ public struct PipelineFile: Sendable {
         id = text
       }
       let wires = try wires(value.member("from"))
+      let trigger = try trigger(value.member("when"))
       let stage = try type.init(parameters: &decoder)
       try decoder.finish()
       return Entry(
         use: name, id: id, place: use.place, from: wires, stage: stage,
         parameters: decoder.resolvedParameters.map {
           StageParameter(name: $0.key, canonical: $0.value)
-        })
+        }, trigger: trigger)
     } catch {
       var named = error
       named.stage = named.stage ?? name
       throw named
     }
+  }
+
+  private static func trigger(_ value: ParameterValue?) throws(ParameterError) -> Trigger? {
+    guard let value else { return nil }
+    var decoder = try ParameterDecoder(value, path: "when.")
+    let trigger = try Trigger(parameters: &decoder)
+    try decoder.finish()
+    return trigger
   }
 
   private static func wires(_ value: ParameterValue?) throws(ParameterError) -> [Entry.Wire] {

@@ -17,6 +17,8 @@ public struct RunRecord: Sendable, Codable, Equatable {
   public var quarantined: [QuarantinedInput] = []
   /// Units that still change or wait to be completed, by name.
   public var unsettled: [String] = []
+  /// What the run stopped before, because it is not due yet; nil where it went to the end.
+  public var waiting: Waiting?
   /// The digest of the publication artifact; nil where no stage gives one.
   public var publication: Digest?
   /// Why what ran did run; nil where nothing did.
@@ -99,6 +101,8 @@ public struct RunError: Error, Sendable, CustomStringConvertible {
     case bug
     /// Asked to stop. The same command resumes.
     case cancelled
+    /// `commands` are to be run, by somebody, before the same command goes on.
+    case elsewhere
   }
 
   public var kind: Kind
@@ -109,6 +113,9 @@ public struct RunError: Error, Sendable, CustomStringConvertible {
   public var cause: String
   /// What to do, in one sentence; may be empty.
   public var remedy: String
+  /// Of `elsewhere`: one share of the work each, in any order, on any machine that sees the folders
+  /// under the same paths.
+  public var commands: [String] = []
 
   public init(
     _ kind: Kind, stage: String? = nil, subject: String? = nil, cause: String, remedy: String = ""
@@ -134,6 +141,10 @@ public enum RunEvent: Sendable, Equatable {
   /// From a stage that tells how far it is: 0...1 and a few words.
   case progress(stage: String, subject: String, fraction: Double, words: String)
   case stageFinished(StageRecord)
+  /// A stage is not due yet, and the run ends before it.
+  case stageWaits(Waiting)
   /// An object was found missing or damaged; what made it runs again.
   case objectLost(String)
+  /// What an executor has to say: jobs that were submitted, a controller that does not answer.
+  case note(stage: String, words: String)
 }

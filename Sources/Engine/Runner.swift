@@ -17,12 +17,21 @@ public struct Runner: Sendable {
   let drops: any DropProvider
   let executor: any Executor
   let threads: Int
+  /// What time it is for triggers; nil where they are not asked.
+  let now: Timestamp?
+  /// Whether stages run that would wait.
+  let ignoresTriggers: Bool
 
-  /// `threads`: what a fold may use, and the default executor's width; 0 for all processors.
+  /// - Parameters:
+  ///   - threads: what a fold may use, and the default executor's width; 0 for all processors.
+  ///   - now: for stages that wait for their time; without it no stage waits.
+  ///   - ignoresTriggers: no stage waits, but when it ran is kept.
   public init(
     plan: Plan, store: any ActionStore, drops: any DropProvider, threads: Int = 0,
-    executor: (any Executor)? = nil
+    executor: (any Executor)? = nil, now: Timestamp? = nil, ignoresTriggers: Bool = false
   ) {
+    self.now = now
+    self.ignoresTriggers = ignoresTriggers
     self.plan = plan
     self.store = store
     self.drops = drops
@@ -103,7 +112,9 @@ extension ActionRecord {
 final class Tally: Sendable {
   struct Entry {
     var ran = 0
+    /// Wall time here, waiting included; and what the work took where it was done.
     var seconds = 0.0
+    var secondsElsewhere: Double?
     var counters: [String: Int] = [:]
   }
 
@@ -123,6 +134,16 @@ final class Pass: Sendable {
   let checkCancellation: @Sendable () throws -> Void
   let report: @Sendable (RunEvent) -> Void
   let finder: ActionFinder
+  /// What another process must be told to go on from here.
+  let known = Mutex(Known())
+
+  struct Known {
+    var scans: [String: DropScan] = [:]
+    /// Stages that were gone through.
+    var finished: Set<String> = []
+    /// Actions that could not be performed this time, by key.
+    var unreadable: [Digest: Diagnostic] = [:]
+  }
 
   init(
     runner: Runner, tally: Tally, checkCancellation: @escaping @Sendable () throws -> Void,
@@ -145,20 +166,52 @@ final class Pass: Sendable {
     var actions: [ActionTask] = []
     var quarantined: [QuarantinedInput] = []
     var unsettled: [String] = []
+    var waiting: Waiting?
+
+    var results: [String: StageResults] {
+      outputs.mapValues { outputs in
+        StageResults(
+          collections: outputs.collections.mapValues { collection in
+            collection.items.map { SourceArtifact(source: $0.source, artifact: $0.artifact) }
+          }, wholes: outputs.wholes)
+      }
+    }
   }
 
   func run() throws -> RunOutcome {
-    // All folders are looked at before anything runs: a vanished inbox stops the run at once.
-    var scans: [String: DropScan] = [:]
-    for stage in plan.stages {
-      if case .importing = stage.work { scans[stage.id] = try scan(stage) }
+    let scans = try scanAll()
+    for stage in plan.stages where runner.executor.readsAhead {
+      guard let scan = scans[stage.id] else { continue }
+      let missing = try finder.actions(stage, scan: scan).filter { $0.record == nil }
+      let work = StageWork(pass: self, stage: stage, inputs: BoundInputs())
+      if !missing.isEmpty { try runner.executor.prepare(StageShare(missing, work, pass: self)) }
     }
+    let state = try runStages(scans)
+    if let waiting = state.waiting { return try stop(state, waiting) }
+    return try finish(state)
+  }
+
+  /// Performs stage after stage until the executor throws, and publishes nothing.
+  func runStages() throws { _ = try runStages(try scanAll()) }
+
+  private func runStages(_ scans: [String: DropScan]) throws -> Progress {
     var state = Progress()
     for stage in plan.stages {
       try checkCancellation()
       try run(stage, scan: scans[stage.id], &state)
+      if state.waiting != nil { break }
     }
-    return try finish(state)
+    return state
+  }
+
+  /// All folders are looked at before anything runs: a vanished inbox stops the run at once.
+  private func scanAll() throws -> [String: DropScan] {
+    var scans: [String: DropScan] = [:]
+    for stage in plan.stages {
+      if case .importing = stage.work { scans[stage.id] = try scan(stage) }
+    }
+    known.withLock { $0.scans = scans }
+    return scans
   }
 
   private func scan(_ stage: PlannedStage) throws -> DropScan {
@@ -172,13 +225,12 @@ final class Pass: Sendable {
   private func run(_ stage: PlannedStage, scan: DropScan?, _ state: inout Progress) throws {
     let start = DispatchTime.now().uptimeNanoseconds
     let inputs = try BoundInputs(stage, state.outputs, runner.drops)
-    var actions: [PendingAction] =
-      switch stage.work {
-      case .importing: try finder.actions(stage, scan: scan!)
-      case .mapping: try finder.actions(stage, eachOf: inputs)
-      case .folding: try finder.actions(stage, allOf: inputs)
-      }
+    var actions = try actions(stage, scan, inputs)
     let missing = actions.indices.filter { actions[$0].record == nil }
+    if !missing.isEmpty, let waiting = try waiting(stage, inputs) {
+      state.waiting = waiting
+      return
+    }
     report(.stageStarted(stage: stage.id, actions: actions.count, toRun: missing.count))
     let work = StageWork(pass: self, stage: stage, inputs: inputs)
     let results = try perform(missing.map { actions[$0] }, work)
@@ -193,9 +245,11 @@ final class Pass: Sendable {
         outcome.unsettled(actions[index])
       case .unreadable(let diagnostic):
         transient.insert(index)
+        known.withLock { $0.unreadable[actions[index].key.digest] = diagnostic }
         outcome.quarantine(actions[index].label, diagnostic)
       }
     }
+    known.withLock { _ = $0.finished.insert(stage.id) }
     let done = actions.indices.filter { !transient.contains($0) }.map { actions[$0] }
     let outputs = try outcome.gather(done, inputs)
     state.outputs[stage.id] = outputs
@@ -213,53 +267,48 @@ final class Pass: Sendable {
       id: stage.id, use: stage.description.name, version: stage.description.version,
       key: finished.digest,
       parameters: Dictionary(uniqueKeysWithValues: stage.parameters.map { ($0.name, $0.readable) }),
-      ran: did.ran, cached: max(0, actions.count - did.ran), seconds: did.seconds,
+      ran: did.ran, cached: max(0, actions.count - did.ran),
+      seconds: did.secondsElsewhere ?? did.seconds,
       sources: SourceChange(from: [], to: []), counters: did.counters,
       diagnostics: outcome.diagnostics)
     state.stages.append(record)
     report(.stageFinished(record))
   }
 
-  /// Runs actions through the executor; the first failure stops the handing out of further ones.
-  private func perform(_ actions: [PendingAction], _ work: StageWork) throws -> [ActionResult] {
-    guard !actions.isEmpty else { return [] }
-    let failure = Mutex<(any Error)?>(nil)
-    let done = Mutex(0)
-    let width =
-      if case .folding = work.stage.work { 1 } else { min(runner.executor.width, actions.count) }
-    let threads = max(1, runner.threads / width)
-    let perform: @Sendable (Int) throws -> ActionResult = { [self] index in
-      if failure.withLock({ $0 != nil }) { throw CancellationError() }
-      do {
-        try checkCancellation()
-        let result = try work.perform(actions[index], threads: threads)
-        tally.update(work.stage.id) { $0.ran += 1 }
-        let count = done.withLock {
-          $0 += 1
-          return $0
-        }
-        report(
-          .actionFinished(
-            stage: work.stage.id, subject: actions[index].label, done: count, toRun: actions.count))
-        return result
-      } catch {
-        failure.withLock { if $0 == nil { $0 = error } }
-        throw error
-      }
-    }
-    do {
-      // A fold is not independent of others: it runs here, with all threads.
-      if case .folding = work.stage.work { return [try perform(0)] }
-      return try runner.executor.map(actions.map { $0.task(work.stage.id) }, perform)
-    } catch {
-      throw failure.withLock { $0 } ?? error
+  /// What a stage has to do, with the records of what it has done before.
+  func actions(_ stage: PlannedStage, _ scan: DropScan?, _ inputs: BoundInputs) throws -> [PendingAction] {
+    switch stage.work {
+    case .importing: try finder.actions(stage, scan: scan!)
+    case .mapping: try finder.actions(stage, eachOf: inputs)
+    case .folding: try finder.actions(stage, allOf: inputs)
     }
   }
 
-  private func finish(_ state: Progress) throws -> RunOutcome {
-    let stages = state.finished
+  /// Runs actions through the executor; an error that one of them met here comes before the executor's own.
+  private func perform(_ actions: [PendingAction], _ work: StageWork) throws -> [ActionResult] {
+    guard !actions.isEmpty else { return [] }
+    let share = StageShare(actions, work, pass: self)
+    do {
+      // A fold is not independent of others.
+      if case .folding = work.stage.work { return [try runner.executor.fold(share)] }
+      return try runner.executor.map(share)
+    } catch {
+      throw share.failure ?? error
+    }
+  }
+
+  /// The run ends before a stage that is not due: what earlier stages did is kept, nothing is published.
+  private func stop(_ state: Progress, _ waiting: Waiting) throws -> RunOutcome {
+    try runner.store.setNote(TriggerNotes.waiting, Array(waiting.words.utf8))
+    report(.stageWaits(waiting))
+    var outcome = RunOutcome(record: record(state), publication: nil, results: state.results, actions: state.actions)
+    outcome.record.waiting = waiting
+    return outcome
+  }
+
+  private func record(_ state: Progress) -> RunRecord {
     var builder = DigestBuilder()
-    for finished in stages {
+    for finished in state.finished {
       builder.add(finished.stage.id)
       builder.add(finished.digest)
     }
@@ -268,6 +317,18 @@ final class Pass: Sendable {
     record.stages = state.stages
     record.quarantined = state.quarantined
     record.unsettled = state.unsettled
+    return record
+  }
+
+  private func finish(_ state: Progress) throws -> RunOutcome {
+    let stages = state.finished
+    var record = record(state)
+    if let now = runner.now, plan.stages.contains(where: { $0.trigger != nil }) {
+      for stage in plan.stages where stage.trigger != nil && tally[stage.id].ran > 0 {
+        try TriggerNotes.setLastTime(now, stage, runner.store)
+      }
+      try runner.store.setNote(TriggerNotes.waiting, [])
+    }
 
     // The last keys are large, so they are read and written only when something changed.
     let known = LastKeys.state(stages)
@@ -282,13 +343,7 @@ final class Pass: Sendable {
     record.publication = publication?.digest
     if !isSame { try LastKeys(stages: stages.map(\.keys)).save(runner.store, state: known) }
     return RunOutcome(
-      record: record, publication: publication,
-      results: state.outputs.mapValues { outputs in
-        StageResults(
-          collections: outputs.collections.mapValues { collection in
-            collection.items.map { SourceArtifact(source: $0.source, artifact: $0.artifact) }
-          }, wholes: outputs.wholes)
-      }, actions: state.actions)
+      record: record, publication: publication, results: state.results, actions: state.actions)
   }
 }
 

@@ -106,6 +106,8 @@ public struct DropUnit: Sendable {
   public let files: [DroppedFile]
   /// Whether it has been unchanged for so long that a unit that breaks off is taken as truncated.
   public let acceptsIncomplete: Bool
+  /// Where another process finds it; nil where only this one can read it.
+  var description: UnitDescription?
 
   public init(
     digest: Digest, name: String, group: String?, files: [DroppedFile],

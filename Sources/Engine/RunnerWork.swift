@@ -15,7 +15,7 @@ struct LostObject: Error {
 final class StageWork: Sendable {
   let stage: PlannedStage
   private let pass: Pass
-  private let inputs: BoundInputs
+  let inputs: BoundInputs
 
   init(pass: Pass, stage: PlannedStage, inputs: BoundInputs) {
     self.pass = pass

@@ -15,6 +15,23 @@ public struct PassResult: Sendable {
   public let latest: Int?
 }
 
+/// What a session uses where its pipeline's executor is not this machine; tests bring their own.
+public struct ClusterSupport: Sendable {
+  /// nil for the one that the pipeline names.
+  public var scheduler: (any BatchScheduler)?
+  public var timing: ClusterExecutor.Timing
+  public var pause: @Sendable (Duration) throws -> Void
+
+  public init(
+    scheduler: (any BatchScheduler)? = nil, timing: ClusterExecutor.Timing = .init(),
+    pause: @escaping @Sendable (Duration) throws -> Void = { Thread.sleep(forTimeInterval: $0 / .seconds(1)) }
+  ) {
+    self.scheduler = scheduler
+    self.timing = timing
+    self.pause = pause
+  }
+}
+
 /// An open project: the lock is held, the journal is read.
 public final class Session: Sendable {
   public let pipeline: PipelineFile
@@ -25,6 +42,7 @@ public final class Session: Sendable {
   private let journal: Journal
   private let store: StoreActions
   public let folders: WatchedFolders
+  private let cluster: ClusterSupport
   private let outbox: Outbox
   private let lastPublished: Mutex<JournalEntry.Published?>
 
@@ -34,9 +52,11 @@ public final class Session: Sendable {
   /// Takes the lock and opens the state, which must belong to `owner` where one is given. Throws `LockError.held` where another run works.
   public init(
     _ pipeline: PipelineFile, plan: Plan, fileSystem: any FileSystem = PosixFileSystem(),
-    clock: any Clock = SystemClock(), owner: UInt32? = nil, report: @escaping @Sendable (Diagnostic) -> Void
+    clock: any Clock = SystemClock(), owner: UInt32? = nil, cluster: ClusterSupport = ClusterSupport(),
+    report: @escaping @Sendable (Diagnostic) -> Void
   ) throws {
     self.pipeline = pipeline
+    self.cluster = cluster
     self.plan = plan
     self.fileSystem = fileSystem
     self.clock = clock
@@ -65,14 +85,18 @@ public final class Session: Sendable {
   /// Gives the lock back.
   public func close() throws { try lock.release() }
 
-  /// One pass: everything that has settled is taken in, and a run is published if anything changed.
+  /// One pass: everything that has settled is taken in, and a run is published if anything changed and no
+  /// stage waits. `ignoresTriggers`: no stage does.
   public func pass(
-    version: String, checkCancellation: @escaping @Sendable () throws -> Void = {},
+    version: String, ignoresTriggers: Bool = false, checkCancellation: @escaping @Sendable () throws -> Void = {},
     progress: @escaping @Sendable (RunEvent) -> Void = { _ in }
   ) throws -> PassResult {
     let started = clock.wallTime
     let drops = CancellableFolders(folders: folders, checkCancellation: checkCancellation)
-    let runner = Runner(plan: plan, store: store, drops: drops, threads: pipeline.threads)
+    let executor = try executor(version: version)
+    let runner = Runner(
+      plan: plan, store: store, drops: drops, threads: pipeline.threads, executor: executor, now: started,
+      ignoresTriggers: ignoresTriggers)
     // Where this fails, the run itself says why.
     let explanation = try? runner.explain()
     var lost: Set<Digest> = []
@@ -80,12 +104,31 @@ public final class Session: Sendable {
       var outcome = try runner.run(checkCancellation: checkCancellation, progress: progress)
       if !outcome.record.isUnchanged { outcome.record.explanation = explanation }
       do {
-        return try publish(outcome, started: started, version: version)
+        let result = try publish(outcome, started: started, version: version)
+        try executor?.finish()
+        if executor == nil { try WorkFolder(fileSystem, state: Self.stateFolder(of: pipeline)).removeAll() }
+        return result
       } catch OutboxError.store(.missing(let digest)) where lost.insert(digest).inserted {
         // Nobody had read it since it was damaged; what made it runs again.
         progress(.objectLost(digest.short))
       }
     }
+  }
+
+  var scheduler: any BatchScheduler { cluster.scheduler ?? SlurmScheduler(pipeline.executor) }
+
+  /// nil for this machine's threads.
+  private func executor(version: String) throws -> ClusterExecutor? {
+    let scheduler: (any BatchScheduler)?
+    switch pipeline.executor.kind {
+    case .local: return nil
+    case .manual: scheduler = nil
+    case .slurm: scheduler = self.scheduler
+    }
+    return ClusterExecutor(
+      pipeline, scheduler: scheduler, fileSystem: fileSystem, clock: clock,
+      timing: cluster.timing, version: version,
+      pause: cluster.pause)
   }
 
   private func publish(_ made: RunOutcome, started: Timestamp, version: String) throws -> PassResult {
@@ -121,6 +164,12 @@ public final class Session: Sendable {
       if try !folders.scan(stage).unsettled.isEmpty { return true }
     }
     return false
+  }
+
+  /// What the last pass stopped before, in words; empty where it went to the end.
+  public static func waiting(_ pipeline: PipelineFile, _ fileSystem: any FileSystem = PosixFileSystem()) throws -> String {
+    let store = Store(fileSystem, state: stateFolder(of: pipeline), report: { _ in })
+    return String(decoding: try StoreActions(store, fileSystem).note(TriggerNotes.waiting) ?? [], as: UTF8.self)
   }
 
   /// What a pass would do, and why; reads records only.

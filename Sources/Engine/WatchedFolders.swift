@@ -79,7 +79,7 @@ public final class WatchedFolders: DropProvider {
     for (folder, registry) in state.withLock({ $0.registries }) {
       guard let record = registry.records[unit.name], Self.identity(of: record) == unit.digest else { continue }
       let isSame = try record.files.allSatisfy { file in
-        let path = Path.join(folder, Self.path(of: file, in: record))
+        let path = Path.join(folder, record.path(of: file))
         return try fileSystem.statusIfPresent(of: path).map(FileSignature.init) == file.signature
       }
       if isSame { return false }
@@ -196,23 +196,10 @@ public final class WatchedFolders: DropProvider {
   }
 
   private func drop(_ record: UnitRecord, _ inbox: Inbox, _ now: Timestamp) -> DropUnit {
-    let files = record.files.map { file in
-      let path = Self.path(of: file, in: record)
-      return DroppedFile(name: path, size: file.signature.size) { [fileSystem] in
-        let opened: any OpenFile
-        do throws(FileSystemError) { opened = try fileSystem.open(path, beneath: inbox.folder, .read) } catch {
-          switch error.code {
-          case .notFound, .notAFolder, .symbolicLink, .notRegularFile, .isAFolder:
-            throw UnitChanged(name: path)
-          default: throw error
-          }
-        }
-        return CheckedSource(opened, name: path, digest: file.digest)
-      }
-    }
-    return DropUnit(
-      digest: Self.identity(of: record), name: record.path, group: record.group, files: files,
-      acceptsIncomplete: acceptsIncomplete(record, now))
+    DropUnit(
+      UnitDescription(
+        folder: inbox.folder, record: record, digest: Self.identity(of: record),
+        acceptsIncomplete: acceptsIncomplete(record, now)), fileSystem)
   }
 
   /// What a unit is to the stages: its content, not its name. The same file under another name is the
@@ -225,30 +212,6 @@ public final class WatchedFolders: DropProvider {
     builder.add(file.digest)
     builder.add(StructureReader.recognise([UInt8(ascii: "#")], name: record.path)?.rawValue ?? "")
     return builder.finish()
-  }
-
-  /// Relative to the watched folder.
-  private static func path(of file: UnitRecord.File, in record: UnitRecord) -> String {
-    record.kind == .file ? record.path : Path.join(record.path, file.name)
-  }
-}
-
-/// Passes a file's bytes on and checks, at their end, that they are the ones that were recorded.
-private final class CheckedSource: ByteSource {
-  private let base: DigestingSource
-  private let name: String
-  private let digest: Digest
-
-  init(_ base: any ByteSource, name: String, digest: Digest) {
-    self.base = DigestingSource(base)
-    self.name = name
-    self.digest = digest
-  }
-
-  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    let count = try base.read(into: buffer)
-    if count == 0, !buffer.isEmpty, base.builder.finish() != digest { throw UnitChanged(name: name) }
-    return count
   }
 }
 

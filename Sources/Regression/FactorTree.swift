@@ -291,18 +291,20 @@ extension FactorTree {
       let end = source.keys[start...].firstIndex { $0.block != number } ?? source.keys.count
       defer { start = end }
       let scales = source.keys[start..<end].map {
-        (key: $0, scale: selection.weights.multiplier(group: $0.group, kind: $0.kind))
+        (key: $0, scale: selection.multiplier(of: $0, in: source.source))
       }.filter { $0.scale > 0 }
       let isWanted = !scales.isEmpty && isTaken(source.source, number)
       let times = isWanted ? selection.multiplicity(source.source, number) : 0
       guard times > 0 else { continue }
       var builder = DigestBuilder()
-      builder.add("block 1")
+      builder.add("block 2")
       builder.add(source.content)
       builder.add(number)
       for (key, scale) in scales {
         builder.add(key.group)
         builder.add(key.kind.rawValue)
+        builder.add(key.level)
+        builder.add(key.atoms)
         builder.add(scale)
       }
       blocks.append(Block(key: builder.finish(), block: number, times: times, scales: scales))
@@ -357,15 +359,22 @@ extension FactorTree {
     guard factors.layout == layout else {
       throw RegressionError.malformed("a source's columns differ from the tree's")
     }
+    // Factors of few rows are stacked first: folded in one by one, each would cost as much as many.
+    var few = RowReducer(columns: layout.columns)
     var sum = TriangularFactor(columns: layout.columns)
     for (key, scale) in block.scales {
       guard let leaf = factors.leaf(key) else {
         throw RegressionError.malformed(
           "block \(key.block), group '\(key.group)' has no \(key.kind.rawValue) rows")
       }
-      sum = TriangularFactor.merge(sum, leaf.factor.scaled(by: scale))
+      let factor = leaf.factor.scaled(by: scale)
+      if factor.isTriangular {
+        sum = TriangularFactor.merge(sum, factor)
+      } else {
+        few.append(factor.matrix)
+      }
     }
-    return sum
+    return TriangularFactor.merge(sum, few.finish())
   }
 }
 

@@ -21,7 +21,7 @@ public enum ScreenReason: String, Sendable, Codable, CaseIterable {
     case .noForces: "no forces"
     case .largeForce: "a force above maxForce"
     case .foreignElement: "an element that the pipeline does not name"
-    case .inconsistentSettings: "calculation settings that disagree with the largest group"
+    case .inconsistentSettings: "calculation settings that disagree with the group used"
     case .duplicate: "an exact copy of another frame"
     }
   }
@@ -79,18 +79,29 @@ public struct Screening: Sendable, Codable, Equatable {
     }
   }
 
+  /// Sources whose settings agree.
   public struct SettingsGroup: Sendable, Codable, Equatable {
+    /// By which settings it can be told from the others, as a pipeline file can name it: "ENCUT=520".
+    public var name: String
     /// In words.
     public var settings: String
-    public var sources: Int
+    /// In digest order.
+    public var sources: [Digest]
+    /// Frames that nothing but the settings may speak against.
     public var frames: Int
-    /// From the largest group, in words; empty for that group itself.
+    /// Whether its frames may become training data.
+    public var isUsed: Bool
+    /// From the group used, or from the largest where all are, in words: "ENCUT 400 vs 520"; empty for that group.
     public var differences: [String]
 
-    public init(settings: String, sources: Int, frames: Int, differences: [String]) {
+    public init(
+      name: String, settings: String, sources: [Digest], frames: Int, isUsed: Bool, differences: [String]
+    ) {
+      self.name = name
       self.settings = settings
       self.sources = sources
       self.frames = frames
+      self.isUsed = isUsed
       self.differences = differences
     }
   }
@@ -98,6 +109,7 @@ public struct Screening: Sendable, Codable, Equatable {
   public var frames: Int
   public var kept: Int
   public var reasons: [Count] = []
+  /// Largest first.
   public var settingsGroups: [SettingsGroup] = []
 
   public init(frames: Int, kept: Int) {

@@ -5,6 +5,8 @@ package struct IonicStep: Sendable, Equatable {
   /// Of the step within its file, from 0, machine-learned steps counted.
   package var index: Int
   package var line: Int?
+  /// Of the run within its file, from 0: several runs may have been written into one file.
+  package var part = 0
   /// Of the run the step belongs to; a file can hold several.
   package var species: [Element] = []
   /// Shape [atoms * 3]; true where the atom may move along that lattice vector.
@@ -22,12 +24,24 @@ package struct IonicStep: Sendable, Equatable {
   package var energyWithoutEntropy: Double?
   package var energySigmaZero: Double?
   package var converged: Bool?
+  /// Electronic iterations, those of response loops counted.
+  package var electronicSteps: Int?
   package var machineLearned = false
   /// Per atom, μB, `momentColumns` numbers each.
   package var moments: [Double]?
   package var momentColumns = 1
+  /// Of the cell, μB: one number, or three where magnetism is non-collinear.
+  package var totalMoment: [Double]?
   /// True where the arrays were dropped because the step was not selected.
   var isStripped = false
+  /// Which of the restarts of its calculation the step belongs to, from 0.
+  var run = 0
+  /// Of the step as it was read.
+  var key: StepKey?
+  /// Files that agree on its energy.
+  var witnesses = 1
+  /// Files of the run that contradict each other: which one is right cannot be told.
+  var contradiction: Diagnostic?
 
   package init(index: Int) { self.index = index }
 }
@@ -36,6 +50,9 @@ package struct IonicStep: Sendable, Equatable {
 package struct RunDescription: Sendable, Equatable {
   package var species: [Element] = []
   package var settings = CalculationSettings()
+  package var kind: CalculationKind?
+  /// INCAR's tags as they were written, where the source quotes them.
+  package var written: [String: String] = [:]
 
   package init() {}
 }
@@ -45,12 +62,16 @@ extension IonicStep {
   package static let kilobarPerElectronvoltPerCubicAngstrom = 1602.1766208
 
   /// The configuration this step labels, or the reason why it labels none.
-  package func configuration(source: String) throws(Diagnostic) -> Configuration {
+  /// - Parameter carried: properties of the run that every configuration takes along.
+  package func configuration(source: String, carrying carried: [String: PropertyValue] = [:])
+    throws(Diagnostic) -> Configuration
+  {
     func left(_ code: String, _ cause: String) -> Diagnostic {
       Diagnostic(
         .warning, code: code, place: .init(file: source, line: line, ionicStep: index),
         cause: cause + " The step was left out.")
     }
+    if let contradiction { throw contradiction }
     guard !species.isEmpty else {
       throw left("species-unknown", "the file does not say which elements the atoms are.")
     }
@@ -88,7 +109,13 @@ extension IonicStep {
     }
     labels.electronicallyConverged = converged
     labels.machineLearned = machineLearned
-    var properties: [String: PropertyValue] = [:]
+    var properties = carried
+    if let electronicSteps, electronicSteps > 0, !machineLearned {
+      properties["electronic_steps"] = .integer(electronicSteps)
+    }
+    if let totalMoment, totalMoment.allSatisfy(\.isFinite), !machineLearned {
+      properties["magmom"] = totalMoment.count == 1 ? .real(totalMoment[0]) : .reals(totalMoment)
+    }
     if let moments, moments.count == positions.count * momentColumns, moments.allSatisfy(\.isFinite) {
       properties["magmoms"] = .perAtomReals(moments, columns: momentColumns)
     }

@@ -10,7 +10,13 @@ struct OutcarHeader {
   private var titles: [String] = []
   private var listed: [String] = []
   private var valenceNames: [String] = []
-  private var divisions: String?
+  private var divisions: [Int]?
+  /// Irreducible k-points in fractions of the reciprocal vectors, and how many points of the whole
+  /// zone they stand for.
+  private var points: [Vector3] = []
+  private var pointTotal = 0.0
+  private var pointsOpen = false
+  private var isInsideIncar = false
   private(set) var species: [Element] = []
 
   /// A number beyond this is no number of atoms but damage.
@@ -24,6 +30,7 @@ struct OutcarHeader {
 
   /// Takes a header line whose first letter stands at `at`.
   mutating func take(_ line: UnsafeBufferPointer<UInt8>, _ at: Int) {
+    if isInsideIncar || pointsOpen, takeBlock(line, at) { return }
     if line.has("TITEL ", at: at), let behind = line.behind("=", from: at) {
       titles.append(line.trimmedText(from: behind))
     } else if line.has("POTCAR: ", at: at) {
@@ -32,8 +39,17 @@ struct OutcarHeader {
       valenceNames.append(String(line.trimmedText(from: behind).prefix { $0.isLetter }))
     } else if line.has("ions per type", at: at), let behind = line.behind("=", from: at) {
       counts = line.trimmedText(from: behind).split(separator: " ").compactMap { Int($0) }
+      // Sums of what no run has would overflow.
+      if !counts.allSatisfy({ (0...Self.mostAtoms).contains($0) }) { counts = [] }
     } else if line.has("generate k-points for:", at: at) {
-      divisions = line.trimmedText(from: at + 22).split(separator: " ").joined(separator: " ")
+      let counts = line.trimmedText(from: at + 22).split(separator: " ").compactMap { Int($0) }
+      if counts.count == 3, counts.allSatisfy({ $0 > 0 }) { divisions = counts }
+    } else if line.has("INCAR:", at: at), line.trimmedText(from: at + 6).isEmpty {
+      isInsideIncar = true
+    } else if line.has("Following reciprocal coordinates:", at: at) {
+      pointsOpen = points.isEmpty
+    } else if line.has("|", at: at) || line.has("POSCAR:", at: at) || line.has("KPOINTS:", at: at) {
+      // Advice in a box, or a comment of the user's: names there assign nothing.
     } else if line.has("LDA+U is selected", at: at) {
       table.addUsed("LDAU", "T")
       assign(line, at)
@@ -43,6 +59,42 @@ struct OutcarHeader {
       assign(line, at)
     }
     resolveSpecies()
+  }
+
+  /// Rows of the INCAR that VASP 6 quotes, and of the list of k-points; false where the block is over.
+  private mutating func takeBlock(_ line: UnsafeBufferPointer<UInt8>, _ at: Int) -> Bool {
+    if isInsideIncar {
+      guard !line.has("POTCAR:", at: at), !line.has("-----", at: at) else {
+        isInsideIncar = false
+        return false
+      }
+      table.listsWritten = true
+      for (name, value) in IncarText.assignments(IncarText.withoutComment(line.trimmedText(from: at)))
+      where table.written[name] == nil {
+        table.written[name] = value
+      }
+      return true
+    }
+    if line.has("Coordinates", at: at) { return true }
+    var from = at
+    guard let x = DecimalScanner.next(line, &from), let y = DecimalScanner.next(line, &from),
+      let z = DecimalScanner.next(line, &from), let weight = DecimalScanner.next(line, &from),
+      points.count < 1_000_000
+    else {
+      pointsOpen = false
+      return false
+    }
+    points.append(Vector3(x, y, z))
+    pointTotal += weight
+    return true
+  }
+
+  private var mesh: KPointMesh? {
+    guard let total = Int(exactly: pointTotal), total < 1_000_000 else { return nil }
+    if let divisions {
+      return KPointMesh(points: points, total: divisions.reduce(1, *), divisions: divisions)
+    }
+    return KPointMesh(points: points, total: total)
   }
 
   /// Takes every "NAME = value" of the line; the Hubbard lists keep all their numbers.
@@ -68,7 +120,9 @@ struct OutcarHeader {
       let value = String(decoding: line[from..<to], as: UTF8.self)
       // The POTCARs are quoted before the settings and use two of their names for other things.
       if name == "ENMAX" || (name == "GGA" && value.contains(".")) { continue }
-      table.addUsed(name, value)
+      // "METAGGA= F non-selfconsistent MetaGGA calc." is another switch, which vasprun.xml names rightly.
+      let isSwitch = name == "METAGGA" && (value == "F" || value == "T")
+      table.addUsed(isSwitch ? "LMETAGGA" : name, value)
       if ionCount == nil, name == "NIONS" { ionCount = table.integer("NIONS") }
     }
   }
@@ -88,7 +142,7 @@ struct OutcarHeader {
     var perType = counts
     let missing = ionCount - counts.reduce(0, +)
     if missing > 0, counts.count == 10, elements.count == 11 { perType.append(missing) }
-    guard perType.reduce(0, +) == ionCount, elements.count >= perType.count else { return }
+    guard perType.reduce(0, +) == ionCount, elements.count == perType.count else { return }
     var found: [Element] = []
     for (element, count) in zip(elements, perType) {
       guard let element, count >= 0 else { return }
@@ -115,12 +169,10 @@ struct OutcarHeader {
     var table = table
     table.titles =
       counts.count < 10 ? Array(titlePerType.prefix(max(counts.count, 1))) : titlePerType
-    if let divisions {
-      table.kPoints = "mesh \(divisions)"
-    } else if let count = table.integer("NKPTS") {
-      table.kPoints = count == 1 ? "1 point" : "\(count) points"
-    }
+    table.kPoints = mesh?.words ?? table.integer("NKPTS").map(KPointMesh.words(points:))
     run.settings = table.settings()
+    run.kind = table.kind
+    run.written = table.written
     return run
   }
 }

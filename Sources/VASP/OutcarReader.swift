@@ -26,8 +26,8 @@ public final class OutcarReader {
     case searching
     /// Rows of "direct lattice vectors" still to come.
     case lattice(Int)
-    /// Rows of a force table so far; -1 before its rule.
-    case forces(Int)
+    /// A force table follows: read at once, row by row.
+    case forces
     /// Lines of the energy block still to look at.
     case energy(Int)
     /// Rows of a magnetization table so far, negative in its heading.
@@ -39,14 +39,17 @@ public final class OutcarReader {
   private var latticeRows: [Vector3] = []
   private var step = IonicStep(index: 0)
   private var learned = IonicStep(index: 0)
-  private var tablePositions: [Vector3] = []
-  private var tableForces: [Vector3] = []
+  /// Rows of the force table before.
+  private var lastRowCount = 0
   private var tableIsLearned = false
+  private var tableExtraColumns = 0
   private var energyIsLearned = false
   private var stressIsLearned = false
   private var moments: [[Double]] = [[], [], []]
   private var ionic: Int?
   private var electronic = 0
+  /// Of the last electronic iteration.
+  private var totalMoment: [Double]?
   private var notReached = false
   private var energyBlockOpen = false
 
@@ -61,12 +64,17 @@ public final class OutcarReader {
 
   package var run: RunDescription { header.description() }
 
+  /// Of each run in the file, as far as it has been read.
+  package var runs: [RunDescription] { earlierRuns + [header.description()] }
+
+  private var earlierRuns: [RunDescription] = []
+
   /// The next ionic step that is fit to be a configuration, nil at the end. Steps that are not are
   /// named in `diagnostics`.
   public func next() throws(Diagnostic) -> Configuration? {
     while let step = try nextStep() {
       do {
-        return try step.configuration(source: name)
+        return try step.configuration(source: name, carrying: carried(part: step.part))
       } catch {
         diagnostics.append(error)
       }
@@ -74,10 +82,20 @@ public final class OutcarReader {
     return nil
   }
 
+  private var carriedProperties: [Int: [String: PropertyValue]] = [:]
+
+  private func carried(part: Int) -> [String: PropertyValue] {
+    if let known = carriedProperties[part] { return known }
+    let carried = runs[part].carried
+    carriedProperties[part] = carried
+    return carried
+  }
+
   /// The next ionic step, whatever it holds.
   package func nextStep() throws(Diagnostic) -> IonicStep? {
     while queue.isEmpty && !isOver {
       if let line = try lines.next() { take(line) } else { finish() }
+      while case .forces = mode, !isOver, try takeForces() {}
     }
     return queue.isEmpty ? nil : queue.removeFirst()
   }
@@ -114,10 +132,8 @@ public final class OutcarReader {
     switch mode {
     case .searching: break
     case .lattice(let left):
-      takeLattice(line, left)
-      return
-    case .forces(let row):
-      if takeForces(line, row) { return }
+      if takeLattice(line, left) { return }
+    case .forces: break
     case .energy(let left):
       if takeEnergy(line, left) { return }
     case .moments(let axis, let row):
@@ -146,9 +162,9 @@ public final class OutcarReader {
       if line.has("POSITION ", at: at), line.behind("TOTAL-FORCE (eV/Angst)", from: at) != nil {
         looksLikeOutcar = true
         tableIsLearned = line.behind("(ML)", from: at) != nil
-        tablePositions = []
-        tableForces = []
-        mode = .forces(-1)
+        // Some versions print the forces without the van der Waals part beside those with it.
+        tableExtraColumns = line.behind("FORCE-w/o vdW", from: at) != nil ? 3 : 0
+        mode = .forces
         return
       }
     case 0x64:  // d
@@ -184,6 +200,11 @@ public final class OutcarReader {
           return
         }
       }
+    case 0x6E:  // n
+      if line.has("number of electron ", at: at) { takeTotalMoment(line, at) }
+    case 0x65:  // e
+      // The second line of an OUTCAR; the first one may hang on the line in which another one broke off.
+      if !header.isOpen, line.has("executed on ", at: at) { beginRun(line, nil) }
     case 0x76:  // v
       if line.has("vasp.", at: at), at <= 1 { beginRun(line, at) }
     case 0x47:  // G
@@ -193,20 +214,37 @@ public final class OutcarReader {
     if header.isOpen { header.take(line, at) }
   }
 
-  private func beginRun(_ line: UnsafeBufferPointer<UInt8>, _ at: Int) {
+  /// A file that broke off within this line may have another one behind it, without a line break: then
+  /// nothing of the line may be used.
+  private func beginsRunWithin(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard let behind = line.behind("vasp."), behind < line.count, line[behind] &- 0x30 <= 9 else { return false }
+    mode = .searching
+    beginRun(line, behind - 5)
+    return true
+  }
+
+  /// `at`: where the version stands, nil where it is not known.
+  private func beginRun(_ line: UnsafeBufferPointer<UInt8>, _ at: Int?) {
     looksLikeOutcar = true
+    if !isComplete { moments = [[], [], []] }
+    if energyBlockOpen { step.freeEnergy = nil }
     flush()
-    if header.table.version != nil {
+    if header.table.version != nil || !header.isOpen {
       diagnostics.append(
         Diagnostic(
           .note, code: "several-runs", place: .init(file: name, line: lines.line),
-          cause: "another run begins here; the settings are those of the last one."))
+          cause: "another run begins here"
+            + (isComplete ? "." : "; the one before it breaks off without its timing block.")))
+      earlierRuns.append(header.description())
     }
     ionic = nil
+    electronic = 0
+    notReached = false
+    totalMoment = nil
     isComplete = false
     cell = nil
     header = OutcarHeader()
-    header.begin(line, at)
+    if let at { header.begin(line, at) }
   }
 
   private func takeIteration(_ line: UnsafeBufferPointer<UInt8>, _ behind: Int) {
@@ -236,88 +274,138 @@ public final class OutcarReader {
     electronic += 1
   }
 
+  /// "number of electron  40.0 magnetization  2.0", with three numbers or none behind it.
+  private func takeTotalMoment(_ line: UnsafeBufferPointer<UInt8>, _ from: Int) {
+    guard var at = line.behind("magnetization", from: from) else { return }
+    var values: [Double] = []
+    while values.count < 3, let value = DecimalScanner.next(line, &at) { values.append(value) }
+    totalMoment = values.count == 1 || values.count == 3 ? values : nil
+  }
+
   private func takeStress(_ line: UnsafeBufferPointer<UInt8>, _ from: Int) {
+    if beginsRunWithin(line) { return }
     var at = from
     var v = [Double](repeating: .nan, count: 6)
     for k in 0..<6 {
       guard let value = DecimalScanner.next(line, &at) else { return }
       v[k] = value
     }
+    guard Self.isBlank(line, from: at) else { return }
     // XX YY ZZ XY YZ ZX
     let stress = Matrix3([v[0], v[3], v[5]], [v[3], v[1], v[4]], [v[5], v[4], v[2]])
     if stressIsLearned { learned.stress = stress } else { step.stress = stress }
   }
 
-  private func takeLattice(_ line: UnsafeBufferPointer<UInt8>, _ left: Int) {
+  /// False where the line is no row.
+  private func takeLattice(_ line: UnsafeBufferPointer<UInt8>, _ left: Int) -> Bool {
     mode = left > 1 ? .lattice(left - 1) : .searching
     guard let row = vectors(line) else {
+      // The lattice is another one now, and it is not known.
+      cell = nil
       mode = .searching
-      return
+      return false
     }
     latticeRows.append(row.0)
     if latticeRows.count == 3 { cell = Matrix3(latticeRows[0], latticeRows[1], latticeRows[2]) }
+    return true
   }
 
-  /// Six numbers, and nothing but numbers behind them.
+  /// Two rows of three numbers, and as many more columns as the heading says.
   @inline(__always)
-  private func vectors(_ line: UnsafeBufferPointer<UInt8>) -> (Vector3, Vector3)? {
+  private func vectors(_ line: UnsafeBufferPointer<UInt8>, more: Int = 0) -> (Vector3, Vector3)? {
     var at = 0
     guard let a = DecimalScanner.next(line, &at), let b = DecimalScanner.next(line, &at),
       let c = DecimalScanner.next(line, &at), let d = DecimalScanner.next(line, &at),
       let e = DecimalScanner.next(line, &at), let f = DecimalScanner.next(line, &at)
     else { return nil }
+    for _ in 0..<more where DecimalScanner.next(line, &at) == nil { return nil }
+    // One too many means that one of them fell apart, and which one cannot be told.
+    guard Self.isBlank(line, from: at) else { return nil }
     return (Vector3(a, b, c), Vector3(d, e, f))
   }
 
-  /// False where the line no longer belongs to the table.
-  private func takeForces(_ line: UnsafeBufferPointer<UInt8>, _ row: Int) -> Bool {
-    if row < 0 {
-      mode = .forces(0)
-      return true
-    }
-    var at = 0
-    while at < line.count, line[at] == 0x20 { at += 1 }
-    let isRule = line.has("-----", at: at)
-    if !isRule {
+  @inline(__always)
+  private static func isBlank(_ line: UnsafeBufferPointer<UInt8>, from start: Int) -> Bool {
+    var at = start
+    while at < line.count, line[at] <= 0x20 { at += 1 }
+    return at == line.count
+  }
+
+  /// The energy at `from`. What follows is its unit, the next energy or nothing: else the number fell
+  /// apart, and nil is given.
+  private static func energy(_ line: UnsafeBufferPointer<UInt8>, _ from: Int) -> Double? {
+    var at = from
+    guard let value = DecimalScanner.next(line, &at) else { return nil }
+    DecimalScanner.skipBlanks(line, &at)
+    let isWhole =
+      isBlank(line, from: at) || line.has("eV", at: at) || line.has("energy", at: at)
+      || line.has("ML energy", at: at)
+    return isWhole ? value : nil
+  }
+
+  /// Reads the table whose heading has just been read, up to the rule below it. False where the file ends
+  /// first.
+  private func takeForces() throws(Diagnostic) -> Bool {
+    guard let rule = try lines.next() else { return false }
+    guard Self.isRule(rule) else { return leaveForces(rule) }
+    let expected = header.ionCount
+    var positions: [Vector3] = []
+    var forces: [Vector3] = []
+    positions.reserveCapacity(lastRowCount)
+    forces.reserveCapacity(lastRowCount)
+    while true {
+      guard let line = try lines.next() else { return false }
+      // Rows beyond the number of atoms are doubled, or another table's.
+      let isOpen = forces.count != expected && forces.count < OutcarHeader.mostAtoms
+      if isOpen, let (position, force) = vectors(line, more: tableExtraColumns) {
+        positions.append(position)
+        forces.append(force)
+        continue
+      }
+      if Self.isRule(line) { break }
       // Fields that overflowed side by side cannot be told apart: no number, but still a row.
-      let starred = line.behind("**", from: at) != nil
-      guard let (position, force) = vectors(line) ?? (starred ? (.notANumber, .notANumber) : nil)
-      else {
-        mode = .searching
-        return false
-      }
-      guard row < OutcarHeader.mostAtoms else {
-        mode = .searching
-        return true
-      }
-      tablePositions.append(position)
-      tableForces.append(force)
-      mode = .forces(row + 1)
-      if row + 1 != header.ionCount { return true }
+      guard isOpen, line.behind("**") != nil else { return leaveForces(line) }
+      positions.append(.notANumber)
+      forces.append(.notANumber)
     }
     mode = .searching
-    guard header.ionCount == nil || tableForces.count == header.ionCount else { return true }
+    lastRowCount = forces.count
+    guard expected == nil || forces.count == expected else { return true }
     if tableIsLearned {
-      learned.positions = tablePositions
-      learned.forces = tableForces
+      learned.positions = positions
+      learned.forces = forces
       learned.cell = cell
       learned.line = lines.line
     } else {
       if step.forces != nil { flush() }
-      step.positions = tablePositions
-      step.forces = tableForces
+      step.positions = positions
+      step.forces = forces
       step.cell = cell
     }
     return true
   }
 
-  private func takeEnergy(_ line: UnsafeBufferPointer<UInt8>, _ left: Int) -> Bool {
-    mode = left > 1 ? .energy(left - 1) : .searching
+  /// Gives the table up at a line that is not of it.
+  private func leaveForces(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
+    mode = .searching
+    if !beginsRunWithin(line) { search(line) }
+    return true
+  }
+
+  private static func isRule(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
     var at = 0
     while at < line.count, line[at] == 0x20 { at += 1 }
-    if line.has("free ", at: at), let behind = line.behind("TOTEN  =", from: at) {
-      var from = behind
-      let value = DecimalScanner.next(line, &from)
+    return line.has("-----", at: at)
+  }
+
+  private func takeEnergy(_ line: UnsafeBufferPointer<UInt8>, _ left: Int) -> Bool {
+    mode = left > 1 ? .energy(left - 1) : .searching
+    if beginsRunWithin(line) { return true }
+    var at = 0
+    while at < line.count, line[at] == 0x20 { at += 1 }
+    // Two blanks: with one it is the energy of an electronic iteration.
+    if line.has("free  energy", at: at), let behind = line.behind("TOTEN  =", from: at) {
+      let value = Self.energy(line, behind)
       if energyIsLearned {
         learned.freeEnergy = value
       } else {
@@ -328,14 +416,13 @@ public final class OutcarReader {
       }
       return true
     }
-    guard let first = line.behind("without entropy=", from: at) else { return left > 1 }
-    mode = .searching
-    var from = first
-    let without = DecimalScanner.next(line, &from)
-    var zero: Double?
-    if var from = line.behind("(sigma->0) =", from: first) {
-      zero = DecimalScanner.next(line, &from)
+    guard let first = line.behind("without entropy=", from: at) else {
+      // The next iteration, or a table, may follow where the block breaks off.
+      return false
     }
+    mode = .searching
+    let without = Self.energy(line, first)
+    let zero = line.behind("(sigma->0) =", from: first).flatMap { Self.energy(line, $0) }
     if energyIsLearned {
       learned.energyWithoutEntropy = without
       learned.energySigmaZero = zero
@@ -374,11 +461,17 @@ public final class OutcarReader {
     defer {
       step = IonicStep(index: stepCount)
       moments = [[], [], []]
+      totalMoment = nil
       energyBlockOpen = false
     }
     guard step.freeEnergy != nil || step.forces != nil else { return }
+    // Every step prints its lattice: the last one's would be wrong where that is missing.
+    cell = nil
     step.index = stepCount
+    step.part = earlierRuns.count
     step.species = header.species
+    step.electronicSteps = electronic
+    step.totalMoment = totalMoment
     step.converged =
       notReached ? false : header.table.converged(after: electronic)
     if let count = header.ionCount, count > 0, moments[0].count == count {
@@ -398,6 +491,7 @@ public final class OutcarReader {
     guard learned.forces != nil else { return }
     learned.index = stepCount
     learned.machineLearned = true
+    learned.part = earlierRuns.count
     learned.species = header.species
     stepCount += 1
     queue.append(learned)

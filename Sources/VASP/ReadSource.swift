@@ -10,6 +10,8 @@ public struct ReadSource: Sendable {
   public var format: SourceFormat
   /// In the order of their steps; empty where they were handed over one by one.
   public var configurations: [Configuration] = []
+  /// Labelled steps or frames that were there to choose from.
+  public var offered = 0
   public var settings: CalculationSettings?
   public var diagnostics: [Diagnostic] = []
   /// Whether the file is whole: `</modeling>`, the timing block, and the end of every compression
@@ -39,15 +41,6 @@ public struct ReadSource: Sendable {
   public var error: Diagnostic? { diagnostics.first { $0.severity == .error } }
 }
 
-/// Which ionic steps or frames are kept.
-public enum StepSelection: Sendable, Equatable {
-  case all
-  /// The last one that is fit to be a configuration.
-  case last
-  /// Those whose index is a multiple of this.
-  case every(Int)
-}
-
 /// One file of a run folder: its path within the folder, and how to open it when its turn comes.
 public struct RunFile {
   public var path: String
@@ -59,31 +52,59 @@ public struct RunFile {
   }
 }
 
-/// What one file of VASP gave, before files of one run are brought together.
+/// What one file of VASP told of one run, and later what all files told of one calculation.
 struct FileReading {
   var name: String
   var directory: String
   var format: SourceFormat
-  var digest: Digest
-  var run = RunDescription()
+  /// Of the files that something was taken from, in the order in which they were joined.
+  var digests: [Digest]
+  var files: [String]
+  /// Which run of its file it is, from 0.
+  var part = 0
+  /// Of each restart; one unless runs were joined.
+  var runs = [RunDescription()]
   /// Steps that are not selected keep their energies but not their arrays.
   var steps: [IonicStep] = []
+  /// The first and the last step that have positions, whatever was selected.
+  var opening: IonicStep?
+  var closing: IonicStep?
+  /// Of all steps.
+  var keys: Set<StepKey> = []
   var diagnostics: [Diagnostic] = []
   var isComplete = false
 
-  /// What is left of the file's name without the words that say its kind: ".relax1".
-  var residue: String {
-    var text = name.split(separator: "/").last.map(String.init) ?? name
-    for word in [".gz", ".xz", ".bz2", ".zst", ".lzma"] where text.hasSuffix(word) {
-      text.removeLast(word.count)
-    }
-    for word in ["vasprun.xml", "vasprun", "OUTCAR", ".xml"] {
-      if let found = text.firstRange(of: word) { text.removeSubrange(found) }
-    }
-    return text
+  init(name: String, directory: String, format: SourceFormat, digest: Digest) {
+    self.name = name
+    self.directory = directory
+    self.format = format
+    digests = [digest]
+    files = [name]
   }
 
+  var run: RunDescription {
+    get { runs[0] }
+    set { runs[0] = newValue }
+  }
+
+  /// Tells readings of one input apart.
+  var id: String { "\(name)#\(part)" }
+
+  /// What is left of the file's name without the words that say its kind: ".relax1".
+  var residue: String { RunNames.residue(name) }
+
   var isFailed: Bool { diagnostics.contains { $0.severity == .error } }
+
+  mutating func append(_ step: IonicStep) {
+    var step = step
+    step.key = StepKey(step)
+    if let key = step.key { keys.insert(key) }
+    if step.positions != nil, !step.machineLearned {
+      if opening == nil { opening = step }
+      closing = step
+    }
+    steps.append(step)
+  }
 }
 
 /// Why steps were left out: the first few of each kind one by one, the rest counted.

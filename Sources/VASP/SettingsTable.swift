@@ -11,6 +11,8 @@ struct SettingsTable {
   var version: String?
   var titles: [String] = []
   var kPoints: String?
+  /// Whether the source lists all that was written in INCAR, so that a tag that is not there was not given.
+  var listsWritten = false
 
   mutating func addUsed(_ name: String, _ value: String) {
     if used[name] == nil { used[name] = value }
@@ -48,14 +50,24 @@ struct SettingsTable {
       s.smearing = "ISMEAR \(method)" + (real("SIGMA").map { ", SIGMA \($0) eV" } ?? "")
     }
     for name in Self.kept {
-      if let value = text(name), !value.isEmpty { s.other[name] = Self.canonical(name, value) }
+      if let value = text(name), !value.isEmpty { s.other[name] = canonical(name, value) }
     }
     return s
   }
 
   /// One spelling for what vasprun.xml and OUTCAR print differently: "accura", "0.1E-03", ".TRUE.".
-  private static func canonical(_ name: String, _ value: String) -> String {
+  private func canonical(_ name: String, _ value: String) -> String? {
     if name == "SYSTEM" { return value }
+    if let number = DecimalScanner.number(value) {
+      // vasprun.xml prints eight decimals, so that a small EDIFF becomes 0.
+      if name == "EDIFF", number == 0 {
+        return written[name].flatMap { DecimalScanner.number($0) }.flatMap { $0 > 0 ? String($0) : nil }
+      }
+      // VASP's own default for no temperature.
+      if name == "TEBEG" || name == "TEEND", number == 1e-4 { return "0.0" }
+      if name == "ENAUG", number.isFinite { return String((number * 10).rounded() / 10) }
+      if name == "POTIM", number.isFinite { return String(number) }
+    }
     if let number = Int(value) { return String(number) }
     if let number = DecimalScanner.number(value), number.isFinite { return String(number) }
     let word = value.uppercased()
@@ -97,8 +109,15 @@ struct SettingsTable {
   }
 
   private var functional: String? {
+    // OUTCAR of VASP 5 does not say which meta-GGA was used; those ask for LASPH.
+    let meta = text("METAGGA")
+    if meta == nil, !listsWritten, flag("LMETAGGA") == false, flag("LASPH") != false,
+      version?.hasPrefix("6") != true
+    {
+      return nil
+    }
     var base = semilocal
-    if let meta = text("METAGGA")?.uppercased(), meta.count > 1, meta != "--", meta != "NONE",
+    if let meta = meta?.uppercased(), meta.count > 1, meta != "--", meta != "NONE",
       !meta.hasPrefix(".")
     {
       base =

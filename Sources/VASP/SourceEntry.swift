@@ -1,7 +1,7 @@
 import Configurations
 import Platform
 
-/// One plain file inside an input, decompressed. The digest is of exactly the bytes it delivered.
+/// One plain file inside an input, decompressed. Its identity is of exactly the bytes it delivered.
 public final class SourceEntry: ByteSource {
   /// The input as named, and the member's path behind it: "runs.tar.gz/a/OUTCAR".
   public let name: String
@@ -10,7 +10,7 @@ public final class SourceEntry: ByteSource {
   private let file: String
   private let content: HeadedSource
   private let packed: CountedSource
-  private var builder = DigestBuilder()
+  private var builder: ContentIdentityBuilder
   private var failure: Diagnostic?
   private var ended = false
 
@@ -21,7 +21,10 @@ public final class SourceEntry: ByteSource {
   /// what came before is good.
   public private(set) var truncation: String?
 
-  init(_ content: HeadedSource, packed: CountedSource, file: String, member: String?) {
+  init(
+    _ content: HeadedSource, packed: CountedSource, file: String, member: String?, identity: ContentIdentity
+  ) {
+    builder = ContentIdentityBuilder(identity)
     self.content = content
     self.packed = packed
     self.file = file
@@ -102,6 +105,6 @@ public final class SourceEntry: ByteSource {
   /// The error that ended reading: nothing of this entry may be used.
   public var damage: Diagnostic? { failure }
 
-  /// The digest of the bytes delivered; of the whole entry once it has been read to its end.
+  /// What tells the bytes delivered from others, a digest unless asked otherwise; of the whole entry once it has been read to its end.
   public var digest: Digest { builder.finish() }
 }

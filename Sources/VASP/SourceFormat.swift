@@ -45,11 +45,7 @@ public enum SourceFormat: String, Sendable, Codable {
     let lines = opening.split(separator: 0x0A, maxSplits: 12, omittingEmptySubsequences: false).map {
       String(decoding: $0, as: UTF8.self)
     }
-    if lines.prefix(12).contains(where: {
-      $0.hasPrefix("DAV:") || $0.hasPrefix("RMM:") || $0.hasPrefix("CGA:")
-    }) {
-      return .oszicar
-    }
+    if lines.prefix(12).contains(where: isOszicarLine) { return .oszicar }
     if isPoscar(lines) { return .poscar }
     if isKPoints(lines) { return .kpoints }
     if isIncar(lines) { return .incar }
@@ -62,6 +58,12 @@ public enum SourceFormat: String, Sendable, Codable {
       || head.behind("POTCAR:  ") != nil && head.behind("VRHFIN") != nil
       || head.behind(" Startparameter for this run:") != nil
       || head.behind("- Iteration ") != nil && head.behind("LOOP:") != nil
+  }
+
+  /// An electronic iteration ("DAV:   3 ..."), or the line that closes an ionic step.
+  private static func isOszicarLine(_ line: String) -> Bool {
+    ["DAV:", "RMM:", "CGA:", "CG :", "DMP:", "SDA:", "EIG:"].contains { line.hasPrefix($0) }
+      || line.contains(" F= ") && line.contains(" E0= ")
   }
 
   private static func numbers(_ line: String) -> [Double] {

@@ -5,28 +5,35 @@ import Platform
 
 /// Reads everything that VASP leaves behind, and whatever formats the caller registers, by content.
 ///
-/// Each file is one source; vasprun.xml and OUTCAR of one run in one directory are one together.
-/// A content that was met before in the same input is not read twice. Files beside a run (INCAR,
-/// CHGCAR, ...) are passed over; a lone file of no known format is a source with an error.
+/// A lone file is one source; in folders and archives all files of one calculation are one together:
+/// vasprun.xml and OUTCAR, their restarts, and what OSZICAR, CONTCAR, POSCAR, INCAR, KPOINTS and POTCAR
+/// add (see docs/vasp.md). A content that was met before in the same input is not read twice. Other
+/// files beside a run are passed over; a lone file of no known format is a source with an error.
 public struct SourceReader {
   /// Formats asked before the content is called unknown, in this order.
   public var formats: [any FrameFormat.Type]
   public var limits: SourceLimits
+  /// Applied to each source by itself.
   public var steps: StepSelection
-  /// Whether vasprun.xml and OUTCAR of one run become one source.
+  /// Whether steps that VASP's own force field made are given too, marked as such. Frames of other formats
+  /// are given whoever labelled them.
+  public var keepsMachineLearned: Bool
+  /// Whether the files of one run become one source.
   public var pairsRuns: Bool
+  /// What the `digest` of each source is: a digest, unless nothing of it is kept.
+  public var identity = ContentIdentity.digest
 
   /// Takes each configuration of a source as it is known to be good.
   public typealias Deliver = (Configuration) throws(Diagnostic) -> Void
 
   public init(
     formats: [any FrameFormat.Type] = [], limits: SourceLimits = SourceLimits(),
-    steps: StepSelection = .all, pairsRuns: Bool = true
+    steps: StepSelection = .all, keepsMachineLearned: Bool = true, pairsRuns: Bool = true
   ) {
-    if case .every(let n) = steps { precondition(n > 0, "every n-th step needs n > 0") }
     self.formats = formats
     self.limits = limits
     self.steps = steps
+    self.keepsMachineLearned = keepsMachineLearned
     self.pairsRuns = pairsRuns
   }
 
@@ -45,8 +52,8 @@ public struct SourceReader {
   }
 
   /// As `read(_:name:)`, but hands the configurations to `deliver` and keeps none. Of a lone file only
-  /// one step is in memory at a time; of archives and folders the selected steps of a file until its
-  /// twin is met or the input ends. What was delivered counts only if the call returns and the source
+  /// one step is in memory at a time; of archives and folders all steps until the input ends, because
+  /// their members may come in any order. What was delivered counts only if the call returns and the source
   /// it came from has no error. An error that `deliver` throws ends the reading.
   public func read(_ source: any ByteSource, name: String, deliver: Deliver) throws(Diagnostic)
     -> [ReadSource]

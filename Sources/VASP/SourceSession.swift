@@ -7,8 +7,11 @@ extension SourceReader {
     let reader: SourceReader
     let deliver: Deliver?
     private var results: [ReadSource] = []
-    /// Readings that may still meet the other file of their run.
+    /// Readings that may still meet other files of their run; all wait for the end of the input, because
+    /// archives hold their members in any order.
     private var waiting: [FileReading] = []
+    /// Small files that may belong to a run.
+    private var companions: [RunCompanion] = []
     /// Every content met, with the name it was first met under.
     private var known: [Digest: String] = [:]
     private var deliveryFailed = false
@@ -35,23 +38,26 @@ extension SourceReader {
           results.append(ReadSource(failed: full, diagnostic))
           continue
         }
-        let before = (results.count, waiting.count)
+        let before = (results.count, waiting.count, companions.count)
         do {
           try read(source, name: full, isAlone: false)
         } catch {
           if deliveryFailed { throw error }
           // A refused archive in a folder spares the files beside it.
           for refused in results[before.0...] + [] { known[refused.digest] = nil }
-          for refused in waiting[before.1...] + [] { known[refused.digest] = nil }
+          for refused in waiting[before.1...] + [] {
+            for digest in refused.digests { known[digest] = nil }
+          }
           results.removeSubrange(before.0...)
           waiting.removeSubrange(before.1...)
+          companions.removeSubrange(before.2...)
           results.append(ReadSource(failed: full, error))
         }
       }
     }
 
     mutating func read(_ source: any ByteSource, name: String, isAlone: Bool) throws(Diagnostic) {
-      let stream = SourceStream(source, name: name, limits: reader.limits)
+      let stream = SourceStream(source, name: name, limits: reader.limits, identity: reader.identity)
       while let entry = try stream.next() {
         try take(entry, alone: isAlone && !stream.isArchive)
       }
@@ -63,15 +69,7 @@ extension SourceReader {
 
     /// Pairs what is left, and gives everything in order of names.
     mutating func close() throws(Diagnostic) -> [ReadSource] {
-      var directories: [String] = []
-      for reading in waiting where !directories.contains(reading.directory) {
-        directories.append(reading.directory)
-      }
-      for directory in directories {
-        for (first, second) in RunPairing.pair(waiting.filter { $0.directory == directory }) {
-          try finish(first, second)
-        }
-      }
+      for (reading, digest) in RunAssembly.assemble(waiting, companions) { try finish(reading, digest) }
       waiting = []
       for (file, diagnostic) in remarks {
         let k =
@@ -117,8 +115,31 @@ extension SourceReader {
         } else {
           try takeReading(entry, format, folder)
         }
-      case .frames: try takeFrames(entry, frames!)
-      default: if alone { try takeOther(entry, format) }
+      case .frames:
+        // A POSCAR or CONTCAR may be both: frames for who asked for such, and a witness of the run beside it.
+        if SourceFormat(head: head) == .poscar, !alone, reader.pairsRuns,
+          let companion = try RunCompanion(entry, .poscar, directory: folder)
+        {
+          companions.append(companion)
+        }
+        try takeFrames(entry, frames!)
+      default: if alone { try takeOther(entry, format) } else { takeCompanion(entry, format, folder) }
+      }
+    }
+
+    /// INCAR, OSZICAR and the like. What cannot be read of them is no loss.
+    private mutating func takeCompanion(_ entry: SourceEntry, _ format: SourceFormat, _ folder: String) {
+      guard reader.pairsRuns else { return }
+      do {
+        if var companion = try RunCompanion(entry, format, directory: folder) {
+          try entry.drain()
+          companion.digest = entry.digest
+          if entry.damage == nil, !companions.contains(where: { $0.directory == folder && $0.digest == entry.digest }) {
+            companions.append(companion)
+          }
+        }
+      } catch {
+        remarks.append((entry.name, error))
       }
     }
 
@@ -127,80 +148,125 @@ extension SourceReader {
       throws(Diagnostic)
     {
       let run = StepSource(entry, format)
-      var result = ReadSource(
-        name: entry.name, digest: entry.digest, format: format, isComplete: false,
-        files: [entry.name])
-      var sink = Sink(reader.steps, deliver)
-      var refusals = StepRefusals()
+      var parts: [StreamedPart] = []
+      var repeats = RepeatedSteps()
+      // One for each part.
+      var sinks: [Sink] = []
+      var failure: Diagnostic?
       do {
         while let step = try run.next() {
-          let configuration: Configuration
-          do {
-            configuration = try step.configuration(source: entry.name)
-          } catch {
-            refusals.append(error)
+          if parts.last?.lastRun != step.part {
+            let description = run.description(ofPart: step.part)
+            if let last = parts.last, last.goesOn(with: description) {
+              parts[parts.count - 1].add(description, step.part)
+            } else {
+              // A file whose runs are of different calculations becomes several sources.
+              if !parts.isEmpty {
+                try sinks[sinks.count - 1].close()
+                repeats = RepeatedSteps()
+              }
+              parts.append(StreamedPart(description, step, name: entry.name))
+              sinks.append(Sink(reader.steps, deliver))
+            }
+          }
+          guard let step = repeats.number(step) else { continue }
+          let k = parts.count - 1
+          guard reader.takes(step) else {
+            parts[k].machineLearned += 1
             continue
           }
-          try sink.take(configuration)
+          let configuration: Configuration
+          do {
+            configuration = try step.configuration(source: parts[k].name, carrying: parts[k].carried)
+          } catch {
+            parts[k].refusals.append(error)
+            continue
+          }
+          try sinks[k].take(configuration)
         }
         try entry.drain()
-        try sink.close()
-        result.configurations = sink.kept
+        if !sinks.isEmpty { try sinks[sinks.count - 1].close() }
       } catch {
-        deliveryFailed = sink.failed
-        if sink.failed || (error.code == "damaged" && entry.member == nil) { throw error }
-        result.diagnostics.append(error)
+        deliveryFailed = sinks.last?.failed ?? false
+        if deliveryFailed || (error.code == "damaged" && entry.member == nil) { throw error }
+        failure = error
       }
-      result.digest = entry.digest
-      result.settings = run.description.settings
-      result.diagnostics = refusals.diagnostics + result.diagnostics + run.diagnostics
-      if let damage = entry.damage, result.error == nil { result.diagnostics.append(damage) }
-      if result.error != nil { result.configurations = [] }
-      result.isComplete = run.isComplete && entry.truncation == nil
-      if result.error != nil || isNew(result.digest, result.name) { results.append(result) }
+      if parts.isEmpty {
+        parts = [StreamedPart(run.description(ofPart: 0), nil, name: entry.name)]
+        sinks = [Sink(reader.steps, deliver)]
+      }
+      guard failure != nil || isNew(entry.digest, entry.name) else { return }
+      for (k, part) in parts.enumerated() {
+        var result = ReadSource(
+          name: part.name, digest: parts.count == 1 ? entry.digest : part.digest(in: entry.digest), format: format,
+          isComplete: k + 1 < parts.count || run.isComplete && entry.truncation == nil, files: [entry.name])
+        result.settings = part.settings
+        result.configurations = sinks[k].kept
+        result.diagnostics = part.refusals.diagnostics + (failure.map { [$0] } ?? [])
+        if k + 1 == parts.count { result.diagnostics += run.diagnostics + repeats.diagnostics(entry.name) }
+        sinks[k].tell(&result, machineLearned: part.machineLearned)
+        if let damage = entry.damage, result.error == nil { result.diagnostics.append(damage) }
+        if result.error != nil { result.configurations = [] }
+        results.append(result)
+      }
     }
 
     /// A file of VASP among others: kept until its directory is left, for its twin may follow.
     private mutating func takeReading(
       _ entry: SourceEntry, _ format: SourceFormat, _ folder: String
     ) throws(Diagnostic) {
-      var reading = FileReading(
-        name: entry.name, directory: folder, format: format, digest: entry.digest)
       let run = StepSource(entry, format)
+      var readings: [FileReading] = []
+      var diagnostics: [Diagnostic] = []
       var lastUsable: Int?
       do {
         while var step = try run.next() {
-          switch reader.steps {
-          case .all: break
-          case .every(let n): if step.index % n != 0 { step.strip() }
-          case .last:
-            if (try? step.configuration(source: "")) != nil {
-              if let previous = lastUsable { reading.steps[previous].strip() }
-              lastUsable = reading.steps.count
-            } else {
-              step.strip()
-            }
+          if readings.last?.part != step.part {
+            var reading = FileReading(name: entry.name, directory: folder, format: format, digest: entry.digest)
+            reading.part = step.part
+            reading.isComplete = true
+            readings.append(reading)
+            lastUsable = nil
           }
-          reading.steps.append(step)
+          let k = readings.count - 1
+          step.index = readings[k].steps.count
+          readings[k].append(step)
+          // The other rules look at what the files of a run say together.
+          guard reader.steps == .last else { continue }
+          let place = readings[k].steps.count - 1
+          if reader.takes(step), (try? step.configuration(source: "")) != nil {
+            if let previous = lastUsable { readings[k].steps[previous].strip() }
+            lastUsable = place
+          } else {
+            readings[k].steps[place].strip()
+          }
         }
         try entry.drain()
       } catch {
-        reading.diagnostics.append(error)
+        diagnostics.append(error)
       }
-      if let damage = entry.damage, !reading.isFailed { reading.diagnostics.append(damage) }
-      reading.run = run.description
-      reading.diagnostics += run.diagnostics
-      reading.isComplete = run.isComplete && entry.truncation == nil
-      reading.digest = entry.digest
-      if reading.isFailed { reading.steps = [] }
-      guard reading.isFailed || isNew(reading.digest, reading.name) else { return }
-      // Runs that are whole go out at once, so that an archive of many does not fill the memory.
-      if let k = waiting.firstIndex(where: { RunPairing.areTwins($0, reading) }) {
+      if let damage = entry.damage, !diagnostics.contains(where: { $0.severity == .error }) {
+        diagnostics.append(damage)
+      }
+      if readings.isEmpty {
+        readings = [FileReading(name: entry.name, directory: folder, format: format, digest: entry.digest)]
+      }
+      diagnostics += run.diagnostics
+      readings[readings.count - 1].isComplete = run.isComplete && entry.truncation == nil
+      for k in readings.indices {
+        readings[k].digests = [entry.digest]
+        readings[k].run = run.description(ofPart: readings[k].part)
+        readings[k].diagnostics = diagnostics
+        if readings[k].isFailed { readings[k].steps = [] }
+      }
+      guard readings[0].isFailed || isNew(entry.digest, entry.name) else { return }
+      // The two files of a run hold the same arrays: one copy is enough.
+      if readings.count == 1, let k = waiting.firstIndex(where: { RunPairing.areTwins($0, readings[0]) }) {
         let other = waiting.remove(at: k)
-        let isTree = reading.format == .vasprun
-        try finish(isTree ? reading : other, isTree ? other : reading)
+        let isTree = readings[0].format == .vasprun
+        waiting.append(RunPairing.merge(isTree ? readings[0] : other, isTree ? other : readings[0]))
       } else {
-        waiting.append(reading)
+        waiting += readings
       }
     }
 
@@ -225,6 +291,7 @@ extension SourceReader {
         result.isComplete = false
         if entry.damage == nil { try entry.drain() }
       }
+      sink.tell(&result)
       result.digest = entry.digest
       if entry.truncation != nil { result.isComplete = false }
       if result.error != nil || isNew(result.digest, result.name) { results.append(result) }
@@ -250,22 +317,33 @@ extension SourceReader {
 
     // MARK: runs
 
-    /// Makes a source of one reading, or of the two files of one run.
-    private mutating func finish(_ first: FileReading, _ second: FileReading?) throws(Diagnostic) {
-      let reading = second.map { RunPairing.merge(first, $0) } ?? first
+    /// Makes a source of what all files told of one calculation.
+    private mutating func finish(_ reading: FileReading, _ digest: Digest) throws(Diagnostic) {
       var result = ReadSource(
-        name: reading.name, digest: reading.digest, format: reading.format,
-        isComplete: reading.isComplete, files: [first.name] + (second.map { [$0.name] } ?? []))
+        name: reading.name, digest: digest, format: reading.format, isComplete: reading.isComplete,
+        files: reading.files)
       result.settings = reading.run.settings
       result.diagnostics = reading.diagnostics
+      let carried = reading.runs.enumerated().map { k, run in
+        run.carried.merging(k > 0 ? ["run_part": .integer(k)] : [:]) { $1 }
+      }
       if result.error == nil {
         var sink = Sink(reader.steps, deliver)
         defer { deliveryFailed = deliveryFailed || sink.failed }
         var refusals = StepRefusals()
-        for step in reading.steps where !step.isStripped {
+        var machineLearned = 0
+        for step in reading.steps {
+          guard reader.takes(step) else {
+            machineLearned += 1
+            continue
+          }
+          guard !step.isStripped else {
+            sink.pass()
+            continue
+          }
           let configuration: Configuration
           do {
-            configuration = try step.configuration(source: reading.name)
+            configuration = try step.configuration(source: reading.name, carrying: carried[step.run])
           } catch {
             refusals.append(error)
             continue
@@ -275,6 +353,7 @@ extension SourceReader {
         try sink.close()
         result.configurations = sink.kept
         result.diagnostics += refusals.diagnostics
+        sink.tell(&result, machineLearned: machineLearned)
       }
       results.append(result)
     }
@@ -282,27 +361,39 @@ extension SourceReader {
 
   /// Applies the step selection to configurations that come one by one.
   private struct Sink {
-    private let selection: StepSelection
+    private var selector: StepSelector
     private let deliver: Deliver?
-    private var last: Configuration?
+    private var passed = 0
     private(set) var kept: [Configuration] = []
     /// True once `deliver` has thrown: then the whole reading ends with its error.
     private(set) var failed = false
 
     init(_ selection: StepSelection, _ deliver: Deliver?) {
-      self.selection = selection
+      selector = StepSelector(selection)
       self.deliver = deliver
     }
 
     mutating func take(_ configuration: Configuration) throws(Diagnostic) {
-      switch selection {
-      case .all: try give(configuration)
-      case .every(let n): if configuration.provenance.ionicStep % n == 0 { try give(configuration) }
-      case .last: last = configuration
-      }
+      if selector.take(configuration) { try give(configuration) }
     }
 
-    mutating func close() throws(Diagnostic) { if let last { try give(last) } }
+    /// A step that was known not to be selected before it became a configuration.
+    mutating func pass() { passed += 1 }
+
+    mutating func close() throws(Diagnostic) {
+      if let last = selector.finish() { try give(last) }
+    }
+
+    /// Says of a source how many steps there were, and which could not be chosen from.
+    func tell(_ result: inout ReadSource, machineLearned: Int = 0) {
+      result.offered = selector.offered + passed
+      result.diagnostics += selector.diagnostics(of: result.name)
+      guard machineLearned > 0 else { return }
+      result.diagnostics.append(
+        Diagnostic(
+          .warning, code: "machine-learned", place: .init(file: result.name),
+          cause: "\(machineLearned) machine-learned \(machineLearned == 1 ? "step was" : "steps were") left out."))
+    }
 
     private mutating func give(_ configuration: Configuration) throws(Diagnostic) {
       guard let deliver else {
@@ -317,6 +408,10 @@ extension SourceReader {
       }
     }
   }
+}
+
+extension SourceReader {
+  fileprivate func takes(_ step: IonicStep) -> Bool { keepsMachineLearned || !step.machineLearned }
 }
 
 /// vasprun.xml and OUTCAR readers as one thing that gives steps.
@@ -334,7 +429,7 @@ private struct StepSource {
     return try sheet!.nextStep()
   }
 
-  var description: RunDescription { tree?.run ?? sheet!.run }
+  func description(ofPart part: Int) -> RunDescription { (tree?.runs ?? sheet!.runs)[part] }
   var diagnostics: [Diagnostic] { tree?.diagnostics ?? sheet!.diagnostics }
   var isComplete: Bool { tree?.isComplete ?? sheet!.isComplete }
 }

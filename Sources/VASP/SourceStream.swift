@@ -11,6 +11,7 @@ import Platform
 public final class SourceStream {
   private let name: String
   private let limits: SourceLimits
+  private let identity: ContentIdentity
   private let budget: ReadBudget
   private var outermost: (any ByteSource)?
   private var levels: [Level] = []
@@ -41,7 +42,11 @@ public final class SourceStream {
   }
 
   /// `name` is the input as the user calls it, for messages and provenance.
-  public init(_ source: any ByteSource, name: String, limits: SourceLimits = SourceLimits()) {
+  public init(
+    _ source: any ByteSource, name: String, limits: SourceLimits = SourceLimits(),
+    identity: ContentIdentity = .digest
+  ) {
+    self.identity = identity
     self.name = name
     self.limits = limits
     budget = ReadBudget(limits: limits, file: name)
@@ -101,7 +106,7 @@ public final class SourceStream {
       let headed = HeadedSource(layer)
       guard let wrapping = Wrapping(head: headed.peek(Wrapping.headLength)) else {
         let entry = SourceEntry(
-          headed, packed: counted, file: name, member: member)
+          headed, packed: counted, file: name, member: member, identity: identity)
         current = entry
         return entry
       }

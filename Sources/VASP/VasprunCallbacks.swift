@@ -51,6 +51,10 @@ extension VasprunHandler {
     sax.cdataBlock = { context, bytes, count in
       handler(of: context).pointee.characters(bytes!, Int(count))
     }
+    sax.processingInstruction = { context, target, data in
+      guard let target, let data else { return }
+      handler(of: context).pointee.instruction(target, data)
+    }
     sax.internalSubset = { context, _, _, _ in
       handler(of: context).pointee.refuse("xml-doctype", "there is a document type declaration.")
     }

@@ -1,5 +1,6 @@
 import CLibXML2
 import Configurations
+import Glibc
 
 /// Receives libxml2's events and keeps only what a step or the settings need. Everything else
 /// (eigenvalues, densities of states, projections) passes by at the cost of a counter.
@@ -25,6 +26,7 @@ struct VasprunHandler {
     case written
     case used
     case kpointDivisions
+    case kpointShift
   }
 
   private static let maximumDepth = OpenTags.capacity
@@ -70,9 +72,25 @@ struct VasprunHandler {
   private var kPointCount = 0
   private var kPointGeneration: String?
   private var kPointDivisions: String?
+  private var kPointShift: String?
   private var sawKPoints = false
 
-  init(file: String) { self.file = file }
+  /// What is taken out of the text before the parser sees it. The reader's: it outlives a run.
+  var plainRows: PlainRows
+
+  /// Which run of the file this is.
+  private let part: Int
+
+  /// - Parameters:
+  ///   - part: which run of the file it is.
+  ///   - stepCount: steps of the runs before it.
+
+  init(file: String, plainRows: PlainRows, part: Int = 0, stepCount: Int = 0) {
+    self.file = file
+    self.plainRows = plainRows
+    self.part = part
+    self.stepCount = stepCount
+  }
 
   mutating func destroy() { text.deallocate() }
 
@@ -83,19 +101,42 @@ struct VasprunHandler {
     run.species = species
     var table = table
     table.titles = types.map(\.title)
-    if let divisions = kPointDivisions {
-      table.kPoints = "\(kPointGeneration ?? "mesh") \(divisions)"
-    } else if kPointCount > 0 {
-      table.kPoints = kPointCount == 1 ? "1 point" : "\(kPointCount) points"
-    }
+    table.kPoints =
+      kPointMesh?.words ?? (kPointCount > 0 ? KPointMesh.words(points: kPointCount) : nil)
+    table.listsWritten = true
     run.settings = table.settings()
+    run.kind = table.kind
+    run.written = table.written
     return run
+  }
+
+  private var kPointMesh: KPointMesh? {
+    func numbers(_ text: String?) -> [Double] {
+      (text ?? "").split(separator: " ").compactMap { DecimalScanner.number($0) }
+    }
+    let divisions = numbers(kPointDivisions).compactMap { Int(exactly: $0) }
+    guard divisions.count == 3, divisions.allSatisfy({ $0 > 0 }) else { return nil }
+    let shift = numbers(kPointShift)
+    if shift.count == 3 { return KPointMesh(divisions: divisions, shift: shift) }
+    let isMonkhorst = kPointGeneration?.hasPrefix("M") == true
+    return KPointMesh(
+      divisions: divisions, shift: divisions.map { isMonkhorst && $0 % 2 == 0 ? 0.5 : 0 })
   }
 
   /// Elements come from the POTCAR title of each type: the symbols of some versions are cut ("r" for
   /// Zr) or wrong ("X" for Xe).
   private mutating func resolveSpecies() {
     let byType = types.map { element(ofTitle: $0.title) ?? Element(symbol: $0.symbol) }
+    // A type that is missing or there twice would give the atoms behind it wrong elements.
+    var counts = [Int](repeating: 0, count: types.count)
+    var isKnown = true
+    for (_, type) in symbols {
+      if counts.indices.contains(type - 1) { counts[type - 1] += 1 } else { isKnown = false }
+    }
+    guard types.isEmpty || symbols.isEmpty || isKnown && counts == types.map(\.count) else {
+      species = []
+      return
+    }
     var found: [Element] = []
     for (symbol, type) in symbols {
       let ofType = type >= 1 && type <= byType.count ? byType[type - 1] : nil
@@ -203,6 +244,28 @@ struct VasprunHandler {
     }
   }
 
+  /// Takes the rows in whose place "<?rows NUMBER?>" stands.
+  mutating func instruction(_ target: UnsafePointer<UInt8>, _ data: UnsafePointer<UInt8>) {
+    guard strcmp(target, "rows") == 0, let number = Int(String(cString: data)) else { return }
+    let rows = plainRows.rows(number)
+    guard skipped == 0, open.last == .varray else { return }
+    switch rowsOf {
+    case .basis: Self.append(rows, to: &basis, atMost: 4)
+    case .positions: Self.append(rows, to: &fractional, atMost: Self.mostRows)
+    case .forces: Self.append(rows, to: &forces, atMost: Self.mostRows)
+    case .stress: Self.append(rows, to: &stress, atMost: 4)
+    default: break
+    }
+  }
+
+  private static func append(_ rows: [Vector3], to table: inout [Vector3], atMost limit: Int) {
+    if table.isEmpty, rows.count <= limit {
+      table = rows
+    } else {
+      table.append(contentsOf: rows.prefix(limit - min(limit, table.count)))
+    }
+  }
+
   mutating func refuse(_ code: String, _ cause: String) {
     guard refusal == nil else { return }
     refusal = Diagnostic(
@@ -245,7 +308,6 @@ struct VasprunHandler {
       if attributes.equals("name", "forces") {
         rowsOf = .forces
         forces = []
-        forces.reserveCapacity(species.count)
       } else if attributes.equals("name", "stress") {
         rowsOf = .stress
         stress.removeAll(keepingCapacity: true)
@@ -268,6 +330,8 @@ struct VasprunHandler {
       capture(.written)
     } else if open.contains(.generation), attributes.equals("name", "divisions") {
       capture(.kpointDivisions)
+    } else if open.contains(.generation), attributes.equals("name", "shift") {
+      capture(.kpointShift)
     }
   }
 
@@ -285,10 +349,10 @@ struct VasprunHandler {
     guard capturing else { return }
     capturing = false
     switch textOf {
-    case .basis: if basis.count <= 3 { basis.append(vector()) }
+    case .basis: if basis.count < 4 { basis.append(vector()) }
     case .positions: if fractional.count < Self.mostRows { fractional.append(vector()) }
     case .forces: if forces.count < Self.mostRows { forces.append(vector()) }
-    case .stress: if stress.count <= 3 { stress.append(vector()) }
+    case .stress: if stress.count < 4 { stress.append(vector()) }
     case .selective:
       guard selective.count < 3 * Self.mostRows else { return }
       for byte in text.bytes where byte == 0x54 || byte == 0x46 { selective.append(byte == 0x54) }
@@ -347,6 +411,7 @@ struct VasprunHandler {
     case .written: if table.written[itemName] == nil { table.written[itemName] = trimmed() }
     case .kpointDivisions:
       kPointDivisions = trimmed().split(separator: " ").joined(separator: " ")
+    case .kpointShift: kPointShift = trimmed()
     case .generator:
       if itemName == "version" { table.version = trimmed() }
       if itemName == "program" { table.program = trimmed() }
@@ -354,9 +419,16 @@ struct VasprunHandler {
     }
   }
 
+  /// The number that the whole text is; NaN for more than one.
   private func number() -> Double? {
+    let bytes = text.bytes
     var at = 0
-    return DecimalScanner.next(text.bytes, &at)
+    guard let value = DecimalScanner.next(bytes, &at) else { return nil }
+    while at < bytes.count {
+      if bytes[at] > 0x20 { return .nan }
+      at += 1
+    }
+    return value
   }
 
   private func trimmed() -> String {
@@ -424,6 +496,8 @@ struct VasprunHandler {
     }
     step.species = species
     step.selective = movable
+    step.part = part
+    step.electronicSteps = iterations
     stepCount += 1
     steps.append(step)
     step = IonicStep(index: stepCount)

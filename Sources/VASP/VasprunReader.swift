@@ -2,6 +2,7 @@
 
 import CLibXML2
 import Configurations
+import Glibc
 import Platform
 
 /// Reads vasprun.xml as a stream: libxml2's SAX2 push parser, no document tree. A file that breaks
@@ -11,9 +12,18 @@ public final class VasprunReader {
   private let name: String
   // Behind a pointer of its own, which is what libxml2 hands back with every event.
   private let handler: UnsafeMutablePointer<VasprunHandler>
-  private let context: xmlParserCtxtPtr
-  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+  private var context: xmlParserCtxtPtr
+  private static let capacity = 1 << 17
+  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
+  /// Bytes at the front of the buffer that wait for the rest of their line.
+  private var waiting = 0
+  /// Whether plain rows are taken out of the text before it is parsed.
+  private let takesRows: Bool
   private var isFirst = true
+  /// Of the runs before the one being read: several vasprun.xml may have been written into one file.
+  private var earlierRuns: [RunDescription] = []
+  /// What looks for the next run, once one has ended.
+  private var search: DocumentSearch?
   private var atStart = true
   private var isOver = false
   private var replaced = 0
@@ -30,25 +40,40 @@ public final class VasprunReader {
 
   package var run: RunDescription { handler.pointee.description() }
 
+  /// Of each run in the file, as far as it has been read.
+  package var runs: [RunDescription] { earlierRuns + [handler.pointee.description()] }
+
   /// `name` is what provenance and messages call the source.
-  public init(_ source: any ByteSource, name: String) {
+  public convenience init(_ source: any ByteSource, name: String) {
+    self.init(source, name: name, takesRows: true)
+  }
+
+  /// `takesRows`: false has libxml2 parse everything, for tests.
+  package init(_ source: any ByteSource, name: String, takesRows: Bool) {
     self.source = source
     self.name = name
+    self.takesRows = takesRows
     handler = .allocate(capacity: 1)
-    handler.initialize(to: VasprunHandler(file: name))
+    handler.initialize(to: VasprunHandler(file: name, plainRows: PlainRows(capacity: Self.capacity)))
+    context = Self.makeContext(handler, line: 1)
+  }
+
+  private static func makeContext(_ handler: UnsafeMutablePointer<VasprunHandler>, line: Int) -> xmlParserCtxtPtr {
     var callbacks = VasprunHandler.callbacks
     guard let context = xmlCreatePushParserCtxt(&callbacks, handler, nil, 0, nil) else {
       preconditionFailure("libxml2 does not start")
     }
-    self.context = context
     handler.pointee.context = context
     // The bytes are plain ASCII by then: what the prolog says of their encoding no longer holds.
     xmlCtxtUseOptions(context, Int32(XML_PARSE_IGNORE_ENC.rawValue | XML_PARSE_NONET.rawValue))
+    context.pointee.input?.pointee.line = Int32(clamping: line)
+    return context
   }
 
   deinit {
     xmlFreeParserCtxt(context)
     handler.pointee.destroy()
+    handler.pointee.plainRows.deallocate()
     handler.deinitialize(count: 1)
     handler.deallocate()
     buffer.deallocate()
@@ -59,12 +84,21 @@ public final class VasprunReader {
   public func next() throws(Diagnostic) -> Configuration? {
     while let step = try nextStep() {
       do {
-        return try step.configuration(source: name)
+        return try step.configuration(source: name, carrying: carried(part: step.part))
       } catch {
         diagnostics.append(error)
       }
     }
     return nil
+  }
+
+  private var carriedProperties: [Int: [String: PropertyValue]] = [:]
+
+  private func carried(part: Int) -> [String: PropertyValue] {
+    if let known = carriedProperties[part] { return known }
+    let carried = runs[part].carried
+    carriedProperties[part] = carried
+    return carried
   }
 
   /// The next complete ionic step, whatever it holds.
@@ -85,34 +119,104 @@ public final class VasprunReader {
   }
 
   private func parseMore() throws(Diagnostic) {
-    var count = try fill(from: 0)
+    let got = try fill(from: waiting)
+    var end = waiting + got
     var start = 0
     if isFirst {
       // Enough to see a byte order mark, however small the pieces are.
-      while count > 0, count < 3 {
-        let more = try fill(from: count)
+      while end > 0, end < 3 {
+        let more = try fill(from: end)
         if more == 0 { break }
-        count += more
+        end += more
       }
       isFirst = false
-      if count >= 3, buffer[0] == 0xEF, buffer[1] == 0xBB, buffer[2] == 0xBF { start = 3 }
+      if end >= 3, buffer[0] == 0xEF, buffer[1] == 0xBB, buffer[2] == 0xBF { start = 3 }
     }
-    let isEnd = count == 0
+    let isEnd = got == 0
     if atStart {
       // An XML declaration may have nothing before it; blanks do no harm otherwise.
-      while start < count, [0x20, 0x09, 0x0A, 0x0D].contains(buffer[start]) { start += 1 }
-      if start == count, !isEnd { return }
+      while start < end, [0x20, 0x09, 0x0A, 0x0D].contains(buffer[start]) { start += 1 }
+      if start == end, !isEnd { return }
       atStart = false
     }
-    replaced += makeASCII(UnsafeMutableRawBufferPointer(rebasing: buffer[start..<count]))
-    let text = buffer.baseAddress!.assumingMemoryBound(to: CChar.self) + start
-    let code = xmlParseChunk(context, text, Int32(count - start), isEnd ? 1 : 0)
+    replaced += makeASCII(UnsafeMutableRawBufferPointer(rebasing: buffer[max(start, waiting)..<end]))
+    if takesRows, !isEnd, handler.pointee.sawRoot, search == nil {
+      let bytes = buffer.baseAddress!.assumingMemoryBound(to: UInt8.self)
+      let taken = handler.pointee.plainRows.take(UnsafeBufferPointer(start: bytes, count: end))
+      // A line that fills the buffer is parsed as it is.
+      if taken > 0 || end < buffer.count {
+        waiting = end - taken
+        memmove(bytes, bytes + taken, waiting)
+        let (rest, count) = (handler.pointee.plainRows.output, handler.pointee.plainRows.count)
+        try parse(UnsafeMutableRawBufferPointer(start: rest, count: count), isEnd: false)
+        return
+      }
+    }
+    waiting = 0
+    if end > start { handler.pointee.plainRows.skip(endingWith: buffer[end - 1]) }
+    try parse(UnsafeMutableRawBufferPointer(rebasing: buffer[start..<end]), isEnd: isEnd)
+  }
+
+  /// Parses `bytes`; where a run ends or breaks in them, goes on with the next one that begins behind it.
+  private func parse(_ bytes: UnsafeMutableRawBufferPointer, isEnd: Bool) throws(Diagnostic) {
+    guard !bytes.isEmpty || isEnd else { return }
+    if search != nil {
+      guard let found = search!.take(UnsafeRawBufferPointer(bytes)) else {
+        if isEnd || search!.isHopeless { finish(atEnd: isEnd) }
+        return
+      }
+      beginRun()
+      // What was consumed with earlier bytes is the beginning of "<?xml" or "<modeling".
+      let opening = Array(found.carried)
+      if !opening.isEmpty {
+        _ = opening.withUnsafeBytes {
+          xmlParseChunk(context, $0.baseAddress!.assumingMemoryBound(to: CChar.self), Int32($0.count), 0)
+        }
+      }
+      try parse(UnsafeMutableRawBufferPointer(rebasing: bytes[found.at...]), isEnd: isEnd)
+      return
+    }
+    let sawRoot = handler.pointee.sawRoot
+    let text = bytes.baseAddress.map { $0.assumingMemoryBound(to: CChar.self) }
+    let code = xmlParseChunk(context, text, Int32(bytes.count), isEnd ? 1 : 0)
     if let refusal = handler.pointee.refusal {
       isOver = true
       throw refusal
     }
-    // Behind the end of the document nothing matters; before it an error ends what can be trusted.
-    if code != 0 || isEnd || handler.pointee.sawEnd { finish(atEnd: isEnd) }
+    if handler.pointee.sawEnd {
+      if isEnd { return finish(atEnd: true) }
+      // Behind the end of the document nothing matters but another one.
+      let search = DocumentSearch(behindEndIn: UnsafeRawBufferPointer(bytes))
+      self.search = search
+      try parse(UnsafeMutableRawBufferPointer(rebasing: bytes[search.start...]), isEnd: false)
+    } else if isEnd {
+      finish(atEnd: true)
+    } else if code != 0 {
+      // An error ends what can be trusted of this run.
+      note(atEnd: false)
+      let search = DocumentSearch(behindErrorIn: UnsafeRawBufferPointer(bytes), sawRoot: sawRoot)
+      self.search = search
+      try parse(UnsafeMutableRawBufferPointer(rebasing: bytes[search.start...]), isEnd: false)
+    }
+  }
+
+  /// Starts afresh for the run that begins in the middle of the file.
+  private func beginRun() {
+    search = nil
+    let (old, line) = (handler.pointee, Int(context.pointee.input?.pointee.line ?? 1))
+    diagnostics.append(
+      Diagnostic(
+        .note, code: "several-runs", place: .init(file: name, line: line),
+        cause: "another run begins here" + (old.sawEnd ? "." : "; the one before it breaks off.")))
+    earlierRuns.append(old.description())
+    xmlFreeParserCtxt(context)
+    let undelivered = old.steps
+    handler.pointee.destroy()
+    // Rows that were taken out of the text ahead belong to the run that begins.
+    handler.pointee = VasprunHandler(
+      file: name, plainRows: old.plainRows, part: earlierRuns.count, stepCount: old.stepCount)
+    handler.pointee.steps = undelivered
+    context = Self.makeContext(handler, line: line)
   }
 
   /// Reads into the buffer behind its first `kept` bytes.
@@ -136,6 +240,11 @@ public final class VasprunReader {
           .note, code: "illegal-bytes", place: .init(file: name),
           cause: "\(replaced) bytes that XML does not allow were read as '?'."))
     }
+    if search == nil || handler.pointee.sawEnd { note(atEnd: atEnd) }
+  }
+
+  /// Says why the run being read is not whole.
+  private func note(atEnd: Bool) {
     if handler.pointee.sawEnd { return }
     let line = Int(context.pointee.input?.pointee.line ?? 0)
     let place = Diagnostic.Place(

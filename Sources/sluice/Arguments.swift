@@ -101,6 +101,9 @@ struct Arguments: Sendable {
 
   func value(_ name: String) -> String? { values[name]?.last }
 
+  /// All values of an option that repeats, in their order.
+  func values(_ name: String) -> [String] { values[name] ?? [] }
+
   func integer(_ name: String, in range: ClosedRange<Int>) throws(UsageError) -> Int? {
     guard let text = value(name) else { return nil }
     guard let number = Int(text), range.contains(number) else {

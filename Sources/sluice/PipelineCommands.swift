@@ -13,13 +13,18 @@ let runCommand = Command(
   options: [
     Option("dry-run", short: "n", "Say what would run, and why; change nothing."),
     Option("quiet-if-locked", "Exit silently (75) where another run holds the lock."),
+    Option("now", "Run stages that would still wait for more sources or their time ('when' in the pipeline)."),
     Option("no-wait", "Do not wait for files that were changed a moment ago."),
+    Option("executor", value: "WHERE", "local, slurm or manual, instead of what the pipeline file says."),
     Option("accept-new-inbox", "The inbox was emptied and made anew on purpose: forget what it held."),
     Option("quiet", short: "q", "Only problems and the result's place."),
     Option("verbose", short: "v", "Also what was counted."),
     Option("json", "The run's record as JSON on standard output."),
   ],
-  examples: ["sluice run pipelines/tungsten.json5", "*/10 * * * * sluice run --quiet --quiet-if-locked copper.json5"]
+  examples: [
+    "sluice run pipelines/tungsten.json5", "sluice run --executor manual copper.json5 | parallel",
+    "*/10 * * * * sluice run --quiet --quiet-if-locked copper.json5",
+  ]
 ) { arguments in
   if arguments.has("dry-run") { return try explain(arguments.operands[0]) }
   do {
@@ -96,7 +101,10 @@ private func explain(_ path: String) throws -> Int32 {
 }
 
 private func runOnce(_ arguments: Arguments) throws -> Int32 {
-  let (pipeline, plan) = try load(arguments.operands[0])
+  var (pipeline, plan) = try load(arguments.operands[0])
+  if let word = try arguments.choice("executor", of: ExecutorOptions.Kind.allCases.map(\.rawValue)) {
+    pipeline.executor.kind = ExecutorOptions.Kind(rawValue: word)!
+  }
   let console = RunConsole(
     plan: plan, quiet: arguments.has("quiet") || arguments.has("json"), verbose: arguments.has("verbose"))
   let stop = StopSignal()
@@ -104,7 +112,15 @@ private func runOnce(_ arguments: Arguments) throws -> Int32 {
   defer { try? session.close() }
   if arguments.has("accept-new-inbox") { session.folders.acceptNewFolders() }
   let result: PassResult
-  do { result = try pass(session, console, stop, waits: !arguments.has("no-wait")) } catch  where stop.isSet {
+  do {
+    result = try pass(session, console, stop, waits: !arguments.has("no-wait"), now: arguments.has("now"))
+  } catch let error as RunError
+    where error.kind == .elsewhere
+  {
+    for command in error.commands { print(command) }
+    complain(error.description)
+    return 75
+  } catch  where stop.isSet {
     complain("stopped; the same command goes on from here.")
     return stop.exitStatus
   }
@@ -117,7 +133,9 @@ private func runOnce(_ arguments: Arguments) throws -> Int32 {
 }
 
 /// One pass; where files were changed a moment ago, it waits for them to settle and looks once more.
-private func pass(_ session: Session, _ console: RunConsole, _ stop: StopSignal, waits: Bool) throws -> PassResult {
+private func pass(_ session: Session, _ console: RunConsole, _ stop: StopSignal, waits: Bool, now: Bool) throws
+  -> PassResult
+{
   let settle = session.pipeline.settle
   if waits, settle > 0, try session.hasUnsettledDrops() {
     console.note("Waiting \(settle) s for files that were changed a moment ago.")
@@ -127,7 +145,7 @@ private func pass(_ session: Session, _ console: RunConsole, _ stop: StopSignal,
       Thread.sleep(forTimeInterval: min(0.2, max(0.01, end.timeIntervalSinceNow)))
     }
   }
-  return try session.pass(version: version, checkCancellation: stop.check, progress: console.show)
+  return try session.pass(version: version, ignoresTriggers: now, checkCancellation: stop.check, progress: console.show)
 }
 
 /// Set by SIGINT and SIGTERM; a second one ends the program at once.

@@ -21,9 +21,13 @@ let predictCommand = Command(
     Option("potential", short: "p", value: "FILE", "The potential: .yaml or .yace."),
     Option("output", short: "o", value: "OUT", "The extended XYZ file to write, '-' for standard output."),
     Option("active-set", short: "a", value: "FILE", "A .asi file: adds the column gamma, the extrapolation grade."),
+    Option(
+      "ensemble", value: "PATH",
+      "ensemble.npz, or a folder of potentials: adds force_deviation (largest of any member from their mean, eV/Å)"
+        + " and energy_deviation (standard deviation, eV/atom)."),
     Option("per-atom", "Adds the column energies, eV per atom."),
     Option("keys", value: "KEYS", "Names of the labels: ase (default) or mace (REF_energy …)."),
-    Option("steps", value: "STEPS", "all (default), last, or every:N: those whose number is a multiple of N."),
+    Option("steps", value: "STEPS", "Which steps or frames, as 'sluice convert --help' says; default: all."),
     Option("separate", "Do not pair vasprun.xml with OUTCAR: every file is a source."),
     Option("types", value: "SYMBOLS", "Elements of LAMMPS atom types 1, 2, …, as W,Re."),
     Option("threads", value: "N", "Threads to use; default: all processors. The output does not depend on it."),
@@ -43,12 +47,13 @@ private func predict(_ arguments: Arguments) throws -> Int32 {
   let predictor: Predictor
   do {
     predictor = try Predictor(
-      potential: file, activeSet: arguments.value("active-set"), perAtom: arguments.has("per-atom"),
-      writer: ExtendedXYZWriter(keys == "mace" ? .mace : .ase))
+      potential: file, activeSet: arguments.value("active-set"), ensemble: arguments.value("ensemble"),
+      perAtom: arguments.has("per-atom"), writer: ExtendedXYZWriter(keys == "mace" ? .mace : .ase))
   } catch let error as Diagnostic {
     complain("\(error)")
     return 1
   }
+  try options.checkOutput()
   let output = try FrameOutput(options.output, shape: .lines)
   defer { output.discard() }
   return try options.stoppable { stop in
@@ -90,12 +95,14 @@ private struct PredictionRun {
   }
 
   mutating func run(_ predictor: Predictor, _ stop: StopSignal) throws {
-    let line = StatusLine(quiet: options.quiet)
+    let line = StatusLine(quiet: options.quiet || options.json)
     let inputs = try options.inputs()
     let (output, collection) = (output, collection)
     let isStream = options.output == "-"
     var spool = FrameSpool(folder: output.scratch)
     var (statistics, failures, frames) = (PredictionStatistics(), [Diagnostic](), 0)
+    let start = start
+    func rate(_ atoms: Int) -> Int { Int(Double(atoms) / max(Date().timeIntervalSince(start), 1e-3)) }
     let pool = OrderedPool<Piece, PredictedPiece>(
       threads: options.threads, worker: { Workspace() },
       work: { workspace, piece in
@@ -117,7 +124,9 @@ private struct PredictionRun {
           spool = FrameSpool(folder: output.scratch)
           if isStream { try output.flush() }
         }
-        line.show("\(frames) frames  \(collection.sources.last?.source ?? "")")
+        line.show(
+          "\(frames) frames, \(statistics.atoms) atoms, \(rate(statistics.atoms)) atoms/s  "
+            + (collection.sources.last?.source ?? ""))
       })
     for unit in inputs.units {
       var pending: [Configuration] = []

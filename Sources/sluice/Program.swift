@@ -7,7 +7,8 @@ let version = "0.1.0"
 /// All commands, in the order of the help.
 let commands: [Command] = [
   runCommand, watchCommand, checkCommand, statusCommand, explainCommand, retryCommand, verifyCommand,
-  repairCommand, stagesCommandEntry, convertCommand, predictCommand,
+  repairCommand, cancelCommand, workCommand, stagesCommandEntry, fitCommand, convertCommand, predictCommand,
+  basisCommand, exportCommand,
 ]
 
 /// Runs what was typed; the exit code.

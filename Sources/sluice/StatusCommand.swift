@@ -23,6 +23,9 @@ let statusCommand = Command(
   print("inbox     \(pipeline.inbox)")
   print("outbox    \(pipeline.outbox)")
   print("now       " + (RunLock.holder(fileSystem, state: state).map { "\($0) holds the lock" } ?? "idle"))
+  let waiting = try Session.waiting(pipeline)
+  if !waiting.isEmpty { print("waiting   \(waiting)") }
+  try showWork(pipeline, fileSystem, state)
   guard let number = try outbox.latestRun(), let record else {
     print("latest    none yet")
     return 0
@@ -37,4 +40,32 @@ let statusCommand = Command(
   print("set aside " + (run.quarantined.isEmpty ? "nothing" : "\(run.quarantined.count) inputs"))
   for input in run.quarantined { print("  \(input.diagnostic)") }
   return 0
+}
+
+/// What was given to a cluster or to people, and how far it is.
+private func showWork(_ pipeline: PipelineFile, _ fileSystem: PosixFileSystem, _ state: String) throws {
+  let orders = try WorkSummary.all(fileSystem, state: state)
+  guard !orders.isEmpty else { return }
+  var queue: [String: (waiting: Int, running: Int)] = [:]
+  var silence: String?
+  if orders.contains(where: { !$0.isManual && !$0.isClosed }) {
+    do throws(SchedulerError) { queue = try WorkSummary.queue(orders, SlurmScheduler(pipeline.executor)) } catch {
+      silence = "\(error)"
+    }
+  }
+  for order in orders {
+    var words = "\(order.stage): \(order.done) of \(order.tasks) tasks done"
+    if order.isFold { words = "folds after \(order.stage): " + (order.done > 0 ? "done" : "not done") }
+    if let job = order.job { words += ", job \(job)" }
+    if order.isManual { words += ", by hand" }
+    if order.isClosed {
+      words += ", ended; logs in \(order.logs)"
+    } else if let counts = queue[order.name] {
+      words += ", \(counts.running) running, \(counts.waiting) waiting"
+    } else if !order.isManual && silence == nil {
+      words += ", none in the queue"
+    }
+    print("elsewhere \(words)")
+  }
+  if let silence { print("          Slurm does not answer: \(silence)") }
 }

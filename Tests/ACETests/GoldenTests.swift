@@ -126,6 +126,21 @@ struct GoldenTests {
     return a.lexicographicallyPrecedes(b) ? a : b
   }
 
+  /// The functions of a reference file and what it multiplies out to go there and back.
+  @Test(arguments: Golden.names) func conversionsBetweenFormatsKeepTheFunctions(_ name: String) throws {
+    let potential = try Self.potential(name)
+    let file = try CTildeFile(decoding: try SharedData.bytes("golden/\(name).yace"))
+    let back = try file.potential()
+    #expect(back.basis == potential.basis)
+    #expect(CTildeFile(back).largestDifference(from: file) < 1e-14)
+    #expect(CTildeFile(potential).largestDifference(from: file) < 1e-14)
+    var other = file
+    other.functions[0][0].coefficients[0] *= 1.001
+    #expect(other.largestDifference(from: file) > 1e-4)
+    other.functions[0].removeFirst()
+    #expect(file.largestDifference(from: other) == .infinity)
+  }
+
   @Test(arguments: Golden.names) func potentialFromYaceGivesTheSameNumbers(_ name: String) throws {
     let golden = try Golden.load(name)
     let potential = try Potential(yace: try SharedData.bytes("golden/\(name).yace"))

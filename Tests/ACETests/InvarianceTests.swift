@@ -112,6 +112,49 @@ import Testing
         == evaluator.evaluate(potential, configuration))
   }
 
+  /// Energies, forces and grades in one pass are those of two, bit for bit; several batches of one element.
+  @Test func gradesBesideForcesAreTheSame() throws {
+    var generator = SeededGenerator(seed: 8)
+    let inverses = basis.functions.map { list -> Matrix? in
+      Matrix(
+        rows: list.count, columns: list.count,
+        storage: (0..<list.count * list.count).map { _ in .random(in: -1...1, using: &generator) })
+    }
+    var positions: [Vector3] = []
+    var species: [Element] = []
+    let cell = configuration.cell!.vectors
+    for x in 0..<5 {
+      for y in 0..<5 {
+        for z in 0..<4 {
+          let shift = Double(x) * cell.x + Double(y) * cell.y + Double(z) * cell.z
+          positions += configuration.positions.map { $0 + shift }
+          species += configuration.species
+        }
+      }
+    }
+    let big = Configuration(
+      species: species, positions: positions, cell: Cell(vectors: Matrix3(5 * cell.x, 5 * cell.y, 4 * cell.z)))
+    for c in [configuration, big] {
+      let both = try evaluator.evaluate(potential, c, inverses: inverses)
+      #expect(try both.evaluation == evaluator.evaluate(potential, c))
+      #expect(try both.grades == evaluator.grades(of: c, inverses: inverses))
+      // By plain sums.
+      for group in try evaluator.projections(of: c) {
+        for (row, atom) in group.atoms.enumerated().prefix(3) {
+          let expected = group.values.row(row)
+          let inverse = inverses[group.element]!
+          let plain = (0..<inverse.columns).map { j in
+            abs(expected.indices.reduce(0) { $0 + expected[$1] * inverse[$1, j] })
+          }.max()!
+          #expect(abs(both.grades[atom] - plain) < 1e-10 * max(1, plain))
+        }
+      }
+    }
+    let without = try evaluator.evaluate(potential, configuration, inverses: [inverses[0], nil])
+    #expect(without.grades.enumerated().allSatisfy { ($1 == .infinity) == (configuration.species[$0].symbol == "Zr") })
+    #expect(throws: ACEError.self) { try evaluator.evaluate(potential, configuration, inverses: [inverses[0]]) }
+  }
+
   @Test func threadsShareAnEvaluator() async throws {
     let expected = try evaluator.designRows(of: configuration)
     let (evaluator, configuration) = (evaluator, configuration)

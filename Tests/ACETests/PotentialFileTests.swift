@@ -97,10 +97,10 @@ import Testing
 
   @Test(arguments: [
     ("rcutij: 4 ", "rcutij: four", 13, "rcutij"),
-    ("radbase: ChebExpCos", "radbase: Morse", 16, "Morse"),
-    ("nl: [1, 1]", "nl: [1, 9]", 21, "lint"),
+    ("radbase: ChebExpCos", "radbase: Morse", 16, "radbase"),
+    ("nl: [1, 1]", "nl: [1, 9]", 21, "nl"),
     ("c: [0.25]", "c: [0.25, 1]", 22, "c"),
-    ("nr: [2]", "nr: [3]", nil, "species"),
+    ("nr: [2]", "nr: [3]", 23, "nbody"),
     ("[1, 0]]]", "[1, 0, 0]]]", 19, "radcoefficients"),
     ("DeltaSplineBins", "Delta", 3, "DeltaSplineBins"),
     ("npoti: FinnisSinclairShiftedScaled", "npoti: Morse", 7, "npoti"),

@@ -144,6 +144,7 @@ import Testing
     refuses({ $0.functionsPerElement = 0 }, "functions")
     refuses({ $0.radial = .chebLinear }, "ChebLinear")
     refuses({ $0.radial = .chebExpCos(lambda: -1) }, "lambda")
+    refuses({ $0.radial = .chebPow(lambda: 1.5) }, "slope at the cutoff")
     refuses({ $0.limits = [] }, "limits")
     refuses({ $0.limits = [.init(radial: [2, 2], angular: [0, 11])] }, "l")
     refuses({ $0.limits = [.init(radial: [2, 2], angular: [1, 1])] }, "rank 1")

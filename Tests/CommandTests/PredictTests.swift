@@ -1,6 +1,8 @@
 import ACE
 import Configurations
 import Foundation
+import LinearAlgebra
+import TestSupport
 import Testing
 import TungstenReference
 
@@ -47,6 +49,70 @@ struct PredictTests {
       let grades = try evaluator.grades(of: input, inverses: inverses)
       #expect(frame.properties["gamma"] == .perAtomReals(grades, columns: 1))
     }
+  }
+
+  @Test func anEnsembleAddsItsDeviations() throws {
+    let (program, potential) = try prepared()
+    let basis = potential.basis
+    var random = SeededGenerator(seed: 12)
+    let members = (0..<3).map { _ in
+      potential.coefficients[0].map { $0 * Double.random(in: 0.9...1.1, using: &random) }
+    }
+    let energies: [Double] = [-9, -9.5, -9.25]
+    for (k, columns) in members.enumerated() {
+      let member = try Potential(basis: basis, columns: columns, referenceEnergies: [energies[k]])
+      try program.write("members/\(k).yaml", member.yaml)
+    }
+    try program.write(
+      "a.ensemble.npz",
+      NumPyArchive.encode([
+        (name: "coefficients.npy", bytes: Matrix(members).numPyBytes),
+        (name: "referenceEnergies.npy", bytes: Matrix(energies.map { [$0] }).numPyBytes),
+      ]))
+    let frames = Samples.steps(2)
+    try program.write("frames.xyz", Samples.extendedXYZ(frames))
+    #expect(
+      try program("predict", "-p", "potential.yaml", "--ensemble", "members", "frames.xyz", "-o", "out").status == 0)
+    #expect(
+      try program("predict", "-p", "potential.yaml", "--ensemble", "a.ensemble.npz", "frames.xyz", "-o", "same").status
+        == 0)
+    #expect(try program.read("out") == program.read("same"))
+    let evaluator = Evaluator(basis, radial: .tabulated)
+    for (frame, input) in zip(try Samples.frames(program.read("out")), frames) {
+      let said = try (0..<3).map { k in
+        try evaluator.evaluate(
+          Potential(basis: basis, columns: members[k], referenceEnergies: [energies[k]]), input)
+      }
+      let perAtom = said.map { $0.energy / 16 }
+      let mean = perAtom.reduce(0, +) / 3
+      let deviation = (perAtom.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 3).squareRoot()
+      guard case .real(let written)? = frame.properties["energy_deviation"],
+        case .perAtomReals(let forces, 1)? = frame.properties["force_deviation"]
+      else {
+        Issue.record("no deviations")
+        continue
+      }
+      // The members' energies are summed in another order.
+      #expect(abs(written - deviation) < 1e-12)
+      for atom in 0..<16 {
+        let average = (said[0].forces[atom] + said[1].forces[atom] + said[2].forces[atom]) / 3
+        #expect(abs(forces[atom] - said.map { length($0.forces[atom] - average) }.max()!) < 1e-12)
+      }
+    }
+    // What is no ensemble of this potential is refused before anything is written.
+    let foreign = try Potential(
+      basis: Basis(BasisSpecification(elements: basis.elements, cutoff: 4, order: 1, functionsPerElement: 4)),
+      columns: [1, 2, 3, 4])
+    try program.write("members/9.yaml", foreign.yaml)
+    try program.write("one/0.yaml", potential.yaml)
+    try program.write("torn.npz", Array(try program.read("a.ensemble.npz").prefix(300)))
+    for (path, cause) in [
+      ("members", "9.yaml"), ("one", "two members"), ("torn.npz", "torn.npz"), ("nothing", "nothing"),
+    ] {
+      let outcome = try program("predict", "-p", "potential.yaml", "--ensemble", path, "frames.xyz", "-o", "bad")
+      #expect(outcome.status == 1 && outcome.messages.contains(cause), "\(outcome.messages)")
+    }
+    #expect(!program.exists("bad"))
   }
 
   @Test func bothFilesOfAPotentialAgreeAndReferenceEnergiesAreAdded() throws {

@@ -25,12 +25,34 @@ struct Program {
   }
 
   let folder: ScratchFolder
+  /// nil for this process's own.
+  var environment: [String: String]?
 
   init() throws { folder = try ScratchFolder() }
 
   func callAsFunction(_ arguments: String...) throws -> Outcome { try run(arguments) }
 
-  func run(_ arguments: [String]) throws -> Outcome {
+  func run(_ arguments: [String]) throws -> Outcome { try start(arguments).wait() }
+
+  /// A program that was started and has not been waited for.
+  struct Running {
+    let process: Process
+    fileprivate let logs: ScratchFolder
+
+    func wait() throws -> Outcome {
+      process.waitUntilExit()
+      return Outcome(
+        status: process.terminationStatus, output: try PosixFileSystem().readFile(logs.path + "/output"),
+        messages: try messages())
+    }
+
+    /// What it has said so far.
+    func messages() throws -> String {
+      String(decoding: try PosixFileSystem().readFile(logs.path + "/messages"), as: UTF8.self)
+    }
+  }
+
+  func start(_ arguments: [String]) throws -> Running {
     // Files, not pipes: nobody has to read while the program writes.
     let logs = try ScratchFolder()
     func log(_ name: String) throws -> FileHandle {
@@ -45,12 +67,9 @@ struct Program {
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try log("output")
     process.standardError = try log("messages")
+    process.environment = environment ?? ProcessInfo.processInfo.environment
     try process.run()
-    process.waitUntilExit()
-    let (output, messages) = (logs.path + "/output", logs.path + "/messages")
-    return Outcome(
-      status: process.terminationStatus, output: try PosixFileSystem().readFile(output),
-      messages: String(decoding: try PosixFileSystem().readFile(messages), as: UTF8.self))
+    return Running(process: process, logs: logs)
   }
 
   // MARK: the folder

@@ -4,7 +4,7 @@ import Testing
 @Suite(.enabled(if: Program.isBuilt, Program.skipped))
 struct UsageTests {
   static let commands = [
-    "run", "watch", "check", "status", "explain", "retry", "stages", "convert", "predict",
+    "run", "watch", "check", "status", "explain", "retry", "cancel", "work", "stages", "convert", "predict",
   ]
 
   @Test(arguments: commands) func everyCommandHelps(command: String) throws {
@@ -35,6 +35,10 @@ struct UsageTests {
     (["convert", "x", "-o", "y", "--keys", "mace", "--format", "json"], "--keys goes with --format extxyz"),
     (["convert", "x", "-o", "y", "--steps", "lost"], "did you mean 'last'?"),
     (["convert", "x", "-o", "y", "--steps", "every:0"], "every:N"),
+    (["convert", "x", "-o", "y", "--steps", "energy:1meV"], "eV/atom, as energy:0.001"),
+    (["convert", "x", "-o", "y", "--steps", "distnce:0.1"], "did you mean 'distance'?"),
+    (["convert", "x", "-o", "y", "--steps", "force:0.1+first"], "only 'last' can be added"),
+    (["predict", "x", "-o", "y", "--steps", "forces:0.1"], "did you mean 'force'?"),
     (["convert", "x", "-o", "y", "--types", "W,Xx"], "'Xx' is no chemical symbol"),
     (["convert", "x", "-o", "y", "--threads", "0"], "--threads must be a whole number"),
     (["convert", "x", "-o", "-", "--json"], "both want standard output"),

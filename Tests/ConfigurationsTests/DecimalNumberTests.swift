@@ -1,13 +1,45 @@
 import Configurations
+import Foundation
 import TestSupport
 import Testing
 
-/// The standard library's reader, which is strtod, is the oracle; results must agree bit for bit.
+/// The standard library's reader and strtod itself are the oracles; results must agree bit for bit.
 @Suite struct DecimalNumberTests {
   private func check(_ text: String) {
     let expected = Double(text)
     // A hundred thousand expectations take seconds; a comparison takes none.
     if DecimalNumber.parse(text)?.bitPattern != expected?.bitPattern { Issue.record("\(text)") }
+    if expected != nil, strtod(text, nil).bitPattern != expected?.bitPattern { Issue.record("strtod: \(text)") }
+  }
+
+  /// Digits are read eight at a time: every number of them, with anything behind, and never past the end.
+  @Test func everyNumberOfDigitsAndWhatFollows() {
+    var generator = SeededGenerator(seed: 6)
+    for decimals in 0...40 {
+      for whole in ["", "0", "7", "-12", "123456789", "+1234567890123456"] where decimals > 0 || !whole.isEmpty {
+        let digits = (0..<decimals).map { _ in "\(Int.random(in: 0...9, using: &generator))" }.joined()
+        let text = whole + "." + digits
+        check(text)
+        if whole == "" { continue }
+        for tail in [" ", "-1.5", "/99999999", ":99999999", "\u{0}", "</v>", "999999999999"] {
+          let bytes = Array((text + tail).utf8)
+          bytes.withUnsafeBufferPointer { buffer in
+            var at = 0
+            // The tail lies behind the end, where nothing may be looked at.
+            let value = DecimalNumber.scan(buffer.baseAddress!, &at, text.utf8.count)
+            if value?.bitPattern != Double(text)?.bitPattern || at != text.utf8.count {
+              Issue.record("\(text) before \(tail)")
+            }
+            if tail.first!.isNumber { return }
+            at = 0
+            let open = DecimalNumber.scan(buffer.baseAddress!, &at, buffer.count)
+            if open?.bitPattern != value?.bitPattern || at != text.utf8.count {
+              Issue.record("\(text) with \(tail)")
+            }
+          }
+        }
+      }
+    }
   }
 
   @Test func shortestSpellingsOfRandomBits() {

@@ -18,6 +18,32 @@ import Testing
     }
   }
 
+  /// Numbers of few decimals take a short way, whose text must be that of any other double.
+  @Test func numbersAreSpelledAsTheirDescription() {
+    var generator = SeededGenerator(seed: 12)
+    var values: [Double] = [
+      0, -0.0, 1, -1, 1e-4, 0.00010001, 0.00009999, 9e-5, 0.1, 123456.5, 8_999_999.99999999, 9e6, 9_000_000.00000001,
+      1e15,
+      1e16, 1e-300, 0.30000000000000004, 0.3, 1.00000001, 1.000000010000001, 99999.99999999, 0.00000001, 5e-324,
+    ]
+    for _ in 0..<10_000 {
+      let decimals = Int.random(in: 0...10, using: &generator)
+      let scaled = Double(
+        Int64.random(in: -9_999_999_999_999...9_999_999_999_999, using: &generator)
+          >> Int64.random(in: 0...40, using: &generator))
+      let value = scaled / [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10][decimals]
+      values += [value, value.nextUp, value * 3.1652]
+    }
+    let tungsten = Element(symbol: "W")!
+    for start in stride(from: 0, to: values.count - 2, by: 3) {
+      let position = Vector3(values[start], values[start + 1], values[start + 2])
+      let frame = ExtendedXYZWriter().frame(Configuration(species: [tungsten], positions: [position], cell: nil))
+      let row = String(decoding: frame, as: UTF8.self).split(separator: "\n").last!
+      let expected = "W \(position.x.description) \(position.y.description) \(position.z.description)"
+      if row != expected { Issue.record("\(row) is not \(expected)") }
+    }
+  }
+
   @Test func theLayoutIsTheDocumentedOne() {
     let c = Configuration(
       species: [Element(symbol: "W")!], positions: [[0, 0.5, -1e-7]],

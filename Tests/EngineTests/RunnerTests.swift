@@ -445,12 +445,11 @@ private final class ContraryExecutor: Executor {
   let width = 3
   let tasks = Mutex<[ActionTask]>([])
 
-  func map(_ tasks: [ActionTask], _ perform: @Sendable (Int) throws -> ActionResult) throws
-    -> [ActionResult]
-  {
-    self.tasks.withLock { $0 += tasks }
-    _ = try tasks.indices.reversed().map(perform)
-    return Array(try tasks.indices.reversed().map(perform).reversed())
+  func map(_ share: StageShare) throws -> [ActionResult] {
+    tasks.withLock { $0 += share.tasks }
+    let backwards = share.tasks.indices.reversed()
+    _ = try backwards.map(share.perform)
+    return Array(try backwards.map(share.perform).reversed())
   }
 }
 

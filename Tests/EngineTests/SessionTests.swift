@@ -30,13 +30,14 @@ import Testing
 
     func drop(_ name: String, _ text: String) { files.drop("/project/in/" + name, text) }
 
-    func open(_ other: (any FileSystem)? = nil) throws -> Session {
+    func open(_ other: (any FileSystem)? = nil, cluster: ClusterSupport = ClusterSupport()) throws -> Session {
       let text = """
         { sluice: 1, project: 'toy', elements: ['W'], inbox: 'in', outbox: 'out', threads: 1, \(settings), stages: \(stages) }
         """
       let file = try PipelineFile(Array(text.utf8), path: "/project/toy.json5", stages: Toy.registry)
       let plan = try Planner(stages: Toy.registry).plan(file)
-      return try Session(file, plan: plan, fileSystem: other ?? files, clock: clock, report: { _ in })
+      return try Session(
+        file, plan: plan, fileSystem: other ?? files, clock: clock, cluster: cluster, report: { _ in })
     }
 
     func pass(_ other: (any FileSystem)? = nil) throws -> PassResult {

@@ -30,6 +30,14 @@ import TungstenReference
     #expect(violations.isEmpty, "\(violations)")
   }
 
+  /// Steps are chosen within each source, whatever else was dropped.
+  @Test(arguments: ["energy:0.002+last", "distance:0.02"])
+  func lawsHoldWhereStepsAreChosen(_ steps: String) throws {
+    let (_, plan) = try TinyPipeline(ingest: "steps: '\(steps)'").load(in: "/nowhere")
+    let violations = try checkStageLaws(plan, Self.drops(), laws: [.fold, .identity], samples: 2)
+    #expect(violations.isEmpty, "\(violations)")
+  }
+
   /// The pipeline really has all of them, so that the laws are not kept by leaving a stage out.
   @Test func allStagesTakePart() throws {
     let (_, plan) = try TinyPipeline().load(in: "/nowhere")

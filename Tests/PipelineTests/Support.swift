@@ -37,6 +37,8 @@ struct TinyPipeline {
   var settle = 0.0
   var truncatedAfter = 3600.0
   var threads = 1
+  var ingest = ""
+  var screen = "maxForce: 100"
   var refit = "ensemble: { method: 'bootstrap', members: 4 }"
   var publish = ""
 
@@ -45,8 +47,8 @@ struct TinyPipeline {
     { sluice: 1, project: 'tiny', elements: ['W'], inbox: '\(inbox)', outbox: 'outbox',
       settle: \(settle), truncatedAfter: \(truncatedAfter), threads: \(threads),
       stages: [
-        { use: 'ingest' },
-        { use: 'screen', maxForce: 100 },
+        { use: 'ingest', \(ingest) },
+        { use: 'screen', \(screen) },
         { use: 'featurize', cutoff: 4.2, order: 3, functions: 20 },
         { use: 'refit', \(refit) },
         { use: 'recluster' },

@@ -63,7 +63,11 @@ import Testing
         reason: .duplicate, words: ScreenReason.duplicate.words, frames: 2,
         examples: [Screening.Example(source: source, ionicStep: 3)])
     ]
-    screening.settingsGroups = [Screening.SettingsGroup(settings: "PBE", sources: 1, frames: 8, differences: ["ENCUT"])]
+    screening.settingsGroups = [
+      Screening.SettingsGroup(
+        name: "ENCUT=400", settings: "PBE", sources: [source], frames: 8, isUsed: false,
+        differences: ["ENCUT 400 vs 520"])
+    ]
     #expect(try CanonicalJSON.decode(Screening.self, CanonicalJSON.encode(screening)) == screening)
   }
 

@@ -1,4 +1,5 @@
 import Configurations
+import Foundation
 import Platform
 import TestSupport
 import Testing
@@ -114,10 +115,34 @@ struct OutcarReaderTests {
     #expect(try read(text).configurations[0].labels.forces == RunText.Step().forces)
   }
 
+  @Test func tablesThatBreakOff() throws {
+    let text = RunText(steps: three).outcar()
+    let rows = text.components(separatedBy: " POSITION  ")
+    // Within the last table: in its heading, its rule, a row, between rows.
+    let last = rows[0] + rows[1...2].map { " POSITION  " + $0 }.joined() + " POSITION  "
+    for count in [20, 70, 100, 160, 240] {
+      let (all, reader) = try read(last + rows[3].prefix(count))
+      #expect(all.map(\.labels.energy) == [-10.5, -11.5])
+      #expect(reader.diagnostics.map(\.code) == ["truncated"] && !reader.isComplete, "\(count)")
+      #expect(reader.diagnostics[0].cause.hasSuffix("the step it breaks off in was dropped."), "\(count)")
+    }
+    // A line that is no row ends a table, and may begin the next: many times over.
+    let heading = " POSITION                                       TOTAL-FORCE (eV/Angst)\n -----\n"
+    let row = "  0.0 0.0 0.0  1.0 2.0 3.0\n"
+    let broken = RunText().outcar().replacing(
+      " magnetization (x)", with: String(repeating: heading + row, count: 50_000) + "\n magnetization (x)")
+    #expect(try read(broken).configurations.map(\.labels) == read(RunText().outcar()).configurations.map(\.labels))
+  }
+
   @Test func machineLearnedBlocksAreMarked() throws {
     let block = """
         ML FORCE on cell =-STRESS in cart. coord. units (eV/cell)
         in kB       5.00000     5.00000     5.00000     0.00000     0.00000     0.00000
+            direct lattice vectors                 reciprocal lattice vectors
+           4.0 0.0 0.0   0.25 0.0 0.0
+           0.0 5.0 0.0   0.0 0.2 0.0
+           0.5 0.0 6.0   0.0 0.0 0.2
+
         POSITION                                       TOTAL-FORCE (eV/Angst) (ML)
         ------------------
            0.0 0.0 0.0   7.0 7.0 7.0

@@ -132,7 +132,7 @@ struct SourceReaderTests {
   @Test func differentRunsStayApart() throws {
     let first = RunText(steps: steps)
     var second = first
-    second.steps[1].energy -= 1e-3
+    for k in second.steps.indices { second.steps[k].energy -= 1e-3 }
     let sources = try folder([
       ("vasprun.xml.relax1", first.vasprun), ("OUTCAR.relax1", first.outcar()),
       ("vasprun.xml.relax2", second.vasprun), ("OUTCAR.relax2", second.outcar()),

@@ -1,42 +1,109 @@
 // One-particle sums A over the neighbours of an atom, and their derivatives.
 #include "harmonics.h"
 
-INLINE void add_products(v8 *sums, const double *g, int stride, int count, const v8 *y) {
-  for (int n = 0; n < count; n++) sums[n] += *(const v8 *)(g + (long)n * stride) * *y;
+CLONES int32_t sluice_ace_gather(const struct sluice_ace_pair *pairs, int32_t count, int32_t first,
+                                 const int32_t *elements, int32_t element, double cutoff,
+                                 const struct sluice_ace_columns *out, double *nearest) {
+  double *x = out->x, *y = out->y, *z = out->z;
+  int n = 0;
+  for (int k = 0; k < count; k++) {
+    const double *d = pairs[k].displacement;
+    x[n] = d[0], y[n] = d[1], z[n] = d[2];
+    out->atoms[n] = pairs[k].index;
+    out->sources[n] = first + k;
+    n += elements[pairs[k].index] == element && d[0] * d[0] + d[1] * d[1] + d[2] * d[2] < cutoff * cutoff;
+  }
+  // Padding points along z at a harmless distance; its radial functions are set to zero.
+  int padded = (n + 7) / 8 * 8;
+  for (int k = n; k < padded; k++) x[k] = y[k] = 0, z[k] = 1, out->atoms[k] = out->sources[k] = -1;
+  v8 smallest = (v8){0} + *nearest;
+  for (int b = 0; b < padded; b += 8) {
+    v8 *px = (v8 *)(x + b), *py = (v8 *)(y + b), *pz = (v8 *)(z + b);
+    v8 r = __builtin_elementwise_sqrt(*px * *px + *py * *py + *pz * *pz), inverse = 1 / r;
+    smallest = __builtin_elementwise_min(smallest, r);
+    *px *= inverse, *py *= inverse, *pz *= inverse;
+    *(v8 *)(out->distance + b) = r;
+    *(v8 *)(out->inverse + b) = inverse;
+  }
+  for (int j = 0; j < 8; j++) *nearest = smallest[j] < *nearest ? smallest[j] : *nearest;
+  return n;
 }
 
-CLONES void sluice_ace_accumulate(const struct sluice_ace_channel *ch,
-                                  const struct sluice_ace_harmonics *h,
-                                  const struct sluice_ace_neighbors *nb, double *sums) {
-  v8 *a = (v8 *)sums;
-  v8 cosines[L_COUNT], sines[L_COUNT], f[L_COUNT];
-  for (int b = 0; b < nb->padded; b += 8) {
-    const double *g = nb->g + b;
-    for (int n = 0; n < ch->first_count; n++) a[ch->first_base + n] += *(const v8 *)(g + (long)n * nb->stride);
-    if (ch->lmax < 0) continue;
-    azimuthal(ch->lmax, (const v8 *)(nb->x + b), (const v8 *)(nb->y + b), cosines, sines);
-    for (int m = 0; m <= ch->lmax; m++) {
-      legendre_values(h, ch->lmax, m, (const v8 *)(nb->z + b), f);
-      for (int l = m; l <= ch->lmax; l++) {
-        int count = ch->counts[l];
-        const double *rows = g + (long)ch->rows[l] * nb->stride;
-        v8 *base = a + ch->bases[l];
-        v8 y = f[l] * cosines[m];
-        add_products(base + (l + m) * count, rows, nb->stride, count, &y);
-        if (m == 0) continue;
-        y = f[l] * sines[m];
-        add_products(base + (l - m) * count, rows, nb->stride, count, &y);
-      }
+// Sums over neighbours of `ms` harmonics (rows of y) times `ns` radial functions (rows of g), at most
+// eight in all; the sum of harmonic q and function n goes to component q * count + n.
+INLINE void add_tile(int ms, int ns, const double *y, const double *g, int padded, int count,
+                     const int32_t *place, double *nodes) {
+  v8 sum[8] = {{0}}, total;
+  for (int b = 0; b < padded; b += 8) {
+    v8 value[4];
+    for (int n = 0; n < ns; n++) value[n] = *(const v8 *)(g + (long)n * padded + b);
+    for (int q = 0; q < ms; q++) {
+      v8 harmonic = *(const v8 *)(y + (long)q * padded + b);
+      for (int n = 0; n < ns; n++) sum[q * ns + n] += harmonic * value[n];
+    }
+  }
+  sums8(sum, &total);
+  for (int q = 0; q < ms; q++)
+    for (int n = 0; n < ns; n++) nodes[8 * (long)place[q * count + n]] = total[q * ns + n];
+}
+
+// All sums of `ms` harmonics of one l and `count` radial functions, in tiles that fit the registers.
+INLINE void add_tiles(int ms, const double *y, const double *g, int padded, int count, const int32_t *place,
+                      double *nodes) {
+  int n = 0;
+  for (; n + 2 < count; n += 4) {
+    int ns = count - n < 4 ? count - n : 4, q = 0;
+    const double *rows = g + (long)n * padded;
+    for (; q + 1 < ms; q += 2) {
+      const double *h = y + (long)q * padded;
+      if (ns == 4) add_tile(2, 4, h, rows, padded, count, place + q * count + n, nodes);
+      else add_tile(2, 3, h, rows, padded, count, place + q * count + n, nodes);
+    }
+    if (q == ms) continue;
+    const double *h = y + (long)q * padded;
+    if (ns == 4) add_tile(1, 4, h, rows, padded, count, place + q * count + n, nodes);
+    else add_tile(1, 3, h, rows, padded, count, place + q * count + n, nodes);
+  }
+  for (int q = 0; n < count && q < ms; q += 4) {
+    int ns = count - n, left = ms - q;
+    const double *h = y + (long)q * padded, *rows = g + (long)n * padded;
+    const int32_t *to = place + q * count + n;
+    if (ns == 2) {
+      if (left >= 4) add_tile(4, 2, h, rows, padded, count, to, nodes);
+      else if (left == 3) add_tile(3, 2, h, rows, padded, count, to, nodes);
+      else if (left == 2) add_tile(2, 2, h, rows, padded, count, to, nodes);
+      else add_tile(1, 2, h, rows, padded, count, to, nodes);
+    } else {
+      if (left >= 4) add_tile(4, 1, h, rows, padded, count, to, nodes);
+      else if (left == 3) add_tile(3, 1, h, rows, padded, count, to, nodes);
+      else if (left == 2) add_tile(2, 1, h, rows, padded, count, to, nodes);
+      else add_tile(1, 1, h, rows, padded, count, to, nodes);
     }
   }
 }
 
-CLONES void sluice_ace_reduce(double *sums, int32_t components, const int32_t *place, int32_t lane,
-                              double *nodes) {
-  for (int k = 0; k < components; k++) {
-    nodes[8 * (long)place[k] + lane] = sum8((v8 *)sums + k);
-    *((v8 *)sums + k) = (v8){0};
+CLONES void sluice_ace_accumulate(const struct sluice_ace_channel *ch,
+                                  const struct sluice_ace_harmonics *h,
+                                  const struct sluice_ace_neighbors *nb, const int32_t *place, int32_t lane,
+                                  double *scratch, double *nodes) {
+  const int padded = nb->padded;
+  v8 cosines[L_COUNT], sines[L_COUNT], f[L_COUNT];
+  for (int b = 0; b < padded; b += 8) {
+    *(v8 *)(scratch + b) = (v8){1, 1, 1, 1, 1, 1, 1, 1};
+    if (ch->lmax < 1) continue;
+    azimuthal(ch->lmax, (const v8 *)(nb->x + b), (const v8 *)(nb->y + b), cosines, sines);
+    for (int m = 0; m <= ch->lmax; m++) {
+      legendre_values(h, ch->lmax, m, (const v8 *)(nb->z + b), f);
+      for (int l = m; l <= ch->lmax; l++) {
+        *(v8 *)(scratch + (long)LM(l, m) * padded + b) = f[l] * cosines[m];
+        if (m > 0) *(v8 *)(scratch + (long)LM(l, -m) * padded + b) = f[l] * sines[m];
+      }
+    }
   }
+  add_tiles(1, scratch, nb->g, padded, ch->first_count, place + ch->first_base, nodes + lane);
+  for (int l = 0; l <= ch->lmax; l++)
+    add_tiles(2 * l + 1, scratch + (long)l * l * padded, nb->g + (long)ch->rows[l] * padded, padded,
+              ch->counts[l], place + ch->bases[l], nodes + lane);
 }
 
 // Members whose adjoints are contracted together.

@@ -35,8 +35,8 @@ INLINE void exp_minus(const v8 *yy, v8 *out) {
   *out = e * (v8)bits;
 }
 
-INLINE void bessel(const struct sluice_ace_radial *p, int b, const double *r, int stride, double *g,
-                   double *dg) {
+INLINE void bessel(const struct sluice_ace_radial *p, int slopes, int b, const double *r, int stride,
+                   double *g, double *dg) {
   v8 rr = *(const v8 *)(r + b), t = rr / p->cutoff, inverse = 1 / rr;
   v8 s1, c1;
   sincos_pi(&t, &s1, &c1);
@@ -51,17 +51,18 @@ INLINE void bessel(const struct sluice_ace_radial *p, int b, const double *r, in
     v8 next = s * inverse * (1 / (wave * (n + 2))), dnext = (c - next) * inverse;
     const double *k = p->constants + 3 * n;
     previous = ((sinc + next) * k[0] + previous * k[1]) * k[2];
-    dprevious = ((slope + dnext) * k[0] + dprevious * k[1]) * k[2];
     *(v8 *)(g + n * stride + b) = previous;
-    *(v8 *)(dg + n * stride + b) = dprevious;
     sinc = next;
+    if (!slopes) continue;
+    dprevious = ((slope + dnext) * k[0] + dprevious * k[1]) * k[2];
+    *(v8 *)(dg + n * stride + b) = dprevious;
     slope = dnext;
   }
 }
 
 // g_k = (1 - T_{k + first}(x)) / 2 times an envelope, or the envelope itself where the order is 0.
-INLINE void chebyshev(const struct sluice_ace_radial *p, int b, int stride, const v8 *xx, const v8 *dxx,
-                      const v8 *env, const v8 *denv, int first, double *g, double *dg) {
+INLINE void chebyshev(const struct sluice_ace_radial *p, int slopes, int b, int stride, const v8 *xx,
+                      const v8 *dxx, const v8 *env, const v8 *denv, int first, double *g, double *dg) {
   v8 x = *xx, dx = *dxx;
   v8 t0 = x * 0 + 1, t1 = x, d0 = x * 0, d1 = d0 + 1;
   for (int order = 0; order < p->count + first; order++) {
@@ -70,15 +71,15 @@ INLINE void chebyshev(const struct sluice_ace_radial *p, int b, int stride, cons
       v8 df = order ? -0.5 * d0 * dx : d0;
       int k = order - first;
       *(v8 *)(g + k * stride + b) = f * *env;
-      *(v8 *)(dg + k * stride + b) = df * *env + f * *denv;
+      if (slopes) *(v8 *)(dg + k * stride + b) = df * *env + f * *denv;
     }
     v8 t2 = 2 * x * t1 - t0, d2 = 2 * t1 + 2 * x * d1 - d0;
     t0 = t1, t1 = t2, d0 = d1, d1 = d2;
   }
 }
 
-INLINE void exponential(const struct sluice_ace_radial *p, int b, const double *r, int stride, double *g,
-                        double *dg) {
+INLINE void exponential(const struct sluice_ace_radial *p, int slopes, int b, const double *r, int stride,
+                        double *g, double *dg) {
   const double pi = 3.14159265358979323846;
   v8 rr = *(const v8 *)(r + b), t = rr / p->cutoff, y = t * p->lambda, e;
   exp_minus(&y, &e);
@@ -96,11 +97,11 @@ INLINE void exponential(const struct sluice_ace_radial *p, int b, const double *
   v8 shell = 0.5 + 0.5 * c, dshell = (v8)((l8)(s * (-0.5 * pi / p->shell)) & outer);
   denv = denv * shell + env * dshell;
   env = env * shell;
-  chebyshev(p, b, stride, &x, &dx, &env, &denv, 0, g, dg);
+  chebyshev(p, slopes, b, stride, &x, &dx, &env, &denv, 0, g, dg);
 }
 
-INLINE void power(const struct sluice_ace_radial *p, int b, const double *r, int stride, double *g,
-                  double *dg) {
+INLINE void power(const struct sluice_ace_radial *p, int slopes, int b, const double *r, int stride,
+                  double *g, double *dg) {
   double y[8] __attribute__((aligned(64))), dy[8] __attribute__((aligned(64)));
   int whole = (int)p->lambda;
   for (int j = 0; j < 8; j++) {
@@ -113,13 +114,13 @@ INLINE void power(const struct sluice_ace_radial *p, int b, const double *r, int
     dy[j] = -p->lambda * raised / p->cutoff;
   }
   v8 x = 1 - 2 * *(v8 *)y, dx = -2 * *(v8 *)dy, one = x * 0 + 1, zero = x * 0;
-  chebyshev(p, b, stride, &x, &dx, &one, &zero, 1, g, dg);
+  chebyshev(p, slopes, b, stride, &x, &dx, &one, &zero, 1, g, dg);
 }
 
-INLINE void linear(const struct sluice_ace_radial *p, int b, const double *r, int stride, double *g,
-                   double *dg) {
+INLINE void linear(const struct sluice_ace_radial *p, int slopes, int b, const double *r, int stride,
+                   double *g, double *dg) {
   v8 x = 1 - *(const v8 *)(r + b) / p->cutoff, one = x * 0 + 1, zero = x * 0, dx = zero - 1 / p->cutoff;
-  chebyshev(p, b, stride, &x, &dx, &one, &zero, 1, g, dg);
+  chebyshev(p, slopes, b, stride, &x, &dx, &one, &zero, 1, g, dg);
 }
 
 // g (1 - fc), where the polynomial step fc falls from 1 to 0 over inner_width before inner_cutoff.
@@ -134,23 +135,32 @@ INLINE void fade_inside(const struct sluice_ace_radial *p, const double *r, int 
       slope = 2 * 3.75 / 4 * (1 - x * x) * (1 - x * x) / p->inner_width;
     }
     for (int k = 0; k < p->count; k++) {
-      dg[k * stride + j] = dg[k * stride + j] * keep + g[k * stride + j] * slope;
+      if (dg) dg[k * stride + j] = dg[k * stride + j] * keep + g[k * stride + j] * slope;
       g[k * stride + j] *= keep;
     }
   }
 }
 
-CLONES void sluice_ace_radial_functions(const struct sluice_ace_radial *p, const double *r, int32_t atoms,
-                              int32_t padded, int32_t stride, double *g, double *dg) {
+INLINE void functions(const struct sluice_ace_radial *p, int slopes, const double *r, int padded, int stride,
+                      double *g, double *dg) {
   for (int b = 0; b < padded; b += 8) {
-    if (p->kind == 0) bessel(p, b, r, stride, g, dg);
-    else if (p->kind == 1) exponential(p, b, r, stride, g, dg);
-    else if (p->kind == 2) power(p, b, r, stride, g, dg);
-    else linear(p, b, r, stride, g, dg);
+    if (p->kind == 0) bessel(p, slopes, b, r, stride, g, dg);
+    else if (p->kind == 1) exponential(p, slopes, b, r, stride, g, dg);
+    else if (p->kind == 2) power(p, slopes, b, r, stride, g, dg);
+    else linear(p, slopes, b, r, stride, g, dg);
   }
+}
+
+CLONES void sluice_ace_radial_functions(const struct sluice_ace_radial *p, const double *r, int32_t atoms,
+                                        int32_t padded, int32_t stride, double *g, double *dg) {
+  if (dg) functions(p, 1, r, padded, stride, g, dg);
+  else functions(p, 0, r, padded, stride, g, dg);
   if (p->inner_cutoff > 0) fade_inside(p, r, atoms, stride, g, dg);
   for (int k = 0; k < p->count; k++)
-    for (int j = atoms; j < padded; j++) g[k * stride + j] = dg[k * stride + j] = 0;
+    for (int j = atoms; j < padded; j++) {
+      g[k * stride + j] = 0;
+      if (dg) dg[k * stride + j] = 0;
+    }
 }
 
 CLONES void sluice_ace_mix(const double *mixing, int32_t rows, int32_t count, int32_t padded,

@@ -13,6 +13,8 @@ struct SourceAccount: Sendable {
   var format: String
   var isComplete: Bool
   var files: [String]
+  /// Steps or frames that there were to choose from.
+  var offered = 0
   var settings: CalculationSettings?
   var diagnostics: [Diagnostic]
 
@@ -42,10 +44,7 @@ struct InputReader: Sendable {
   /// `deliver` may throw anything; that ends the reading of the unit and is thrown on.
   func read(_ unit: InputUnit, deliver: @escaping Deliver) throws -> UnitAccount {
     let notes = FrameNotes()
-    let filter = StepFilter(isLast: steps == .last, keepsMachineLearned: keepsMachineLearned, notes, deliver)
-    var account = try read(unit, notes, filter.take)
-    try filter.finish()
-    account.addMachineLearned(filter.machineLearned)
+    var account = try read(unit, notes, deliver)
     leaveStructuresBesideRuns(&account, notes)
     return account
   }
@@ -85,7 +84,8 @@ struct InputReader: Sendable {
     let isBare = folder.isEmpty
     func given(_ name: String) -> String { isBare && name.hasPrefix("./") ? String(name.dropFirst(2)) : name }
     let runFiles = files.map { file in
-      RunFile(path: Path.name(file.name), open: { try fileSystem.open(file.path, .read) })
+      let path = isBare ? file.name : String(file.name.dropFirst(folder.count + 1))
+      return RunFile(path: path, open: { try fileSystem.open(file.path, .read) })
     }
     func deliverGiven(_ configuration: Configuration) throws {
       var configuration = configuration
@@ -113,10 +113,11 @@ struct InputReader: Sendable {
     _ context: FrameContext, named name: String, _ deliver: @escaping Deliver,
     _ body: (SourceReader, SourceReader.Deliver) throws(Diagnostic) -> [ReadSource]
   ) throws -> [SourceAccount] {
-    // The last step is chosen here: the last of a run may be one that does not count.
-    let reader = SourceReader(
-      formats: [ExtendedXYZFrames.self, StructureFrames.self], steps: steps == .last ? .all : steps,
-      pairsRuns: pairsRuns)
+    var reader = SourceReader(
+      formats: [ExtendedXYZFrames.self, StructureFrames.self], steps: steps,
+      keepsMachineLearned: keepsMachineLearned, pairsRuns: pairsRuns)
+    // Nothing is stored: it only matters whether the same content came twice.
+    reader.identity = .fingerprint
     var failure: (any Error)?
     var accounts: [SourceAccount] = []
     FrameContext.$current.withValue(context) {
@@ -144,7 +145,7 @@ struct InputReader: Sendable {
       account.sources.filter { SourceAccount.runFormats.contains($0.format) }.map { Path.parent($0.name) })
     account.sources.removeAll { source in
       guard structures[source.name] != nil, runs.contains(Path.parent(source.name)) else { return false }
-      account.passedOver.append(PassedOver(name: source.name, reason: "a structure beside the run it belongs to"))
+      account.passedOver.append(PassedOver(source.name, .besideRun))
       return true
     }
   }
@@ -166,7 +167,8 @@ extension SourceAccount {
       }
     self.init(
       name: source.name, digest: source.digest, format: format, isComplete: source.isComplete && found.isEmpty,
-      files: source.files, settings: source.settings, diagnostics: source.diagnostics + found)
+      files: source.files, offered: source.offered, settings: source.settings,
+      diagnostics: source.diagnostics.map(\.withOption) + found)
   }
 
   static func failed(_ name: String, _ diagnostic: Diagnostic) -> SourceAccount {
@@ -176,49 +178,12 @@ extension SourceAccount {
   }
 }
 
-extension UnitAccount {
-  /// Says of each run how many steps of a force field were left out.
-  fileprivate mutating func addMachineLearned(_ counts: [String: Int]) {
-    for index in sources.indices {
-      guard let count = counts[sources[index].name] else { continue }
-      sources[index].diagnostics.append(
-        Diagnostic(
-          .warning, code: "machine-learned", place: .init(file: sources[index].name),
-          cause: "\(count) machine-learned \(count == 1 ? "step was" : "steps were") left out.",
-          remedy: "--machine-learned keeps them."))
-    }
-  }
-}
-
-/// Chooses among the steps of a unit as they come.
-private final class StepFilter {
-  private let isLast: Bool
-  private let keepsMachineLearned: Bool
-  private let notes: FrameNotes
-  private let deliver: InputReader.Deliver
-  private var pending: Configuration?
-  /// Steps left out, by source.
-  private(set) var machineLearned: [String: Int] = [:]
-
-  init(isLast: Bool, keepsMachineLearned: Bool, _ notes: FrameNotes, _ deliver: @escaping InputReader.Deliver) {
-    self.isLast = isLast
-    self.keepsMachineLearned = keepsMachineLearned
-    self.notes = notes
-    self.deliver = deliver
-  }
-
-  func take(_ configuration: Configuration) throws {
-    let source = configuration.provenance.source
-    if configuration.labels.machineLearned, !keepsMachineLearned, !notes.isOfFrames(source) {
-      machineLearned[source, default: 0] += 1
-      return
-    }
-    guard isLast else { return try deliver(configuration) }
-    if let pending, pending.provenance.source != source { try deliver(pending) }
-    pending = configuration
-  }
-
-  func finish() throws {
-    if let pending { try deliver(pending) }
+extension Diagnostic {
+  /// The option that changes what the reader did.
+  fileprivate var withOption: Diagnostic {
+    guard code == "machine-learned", remedy.isEmpty else { return self }
+    var copy = self
+    copy.remedy = "--machine-learned keeps them."
+    return copy
   }
 }

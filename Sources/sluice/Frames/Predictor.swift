@@ -25,30 +25,23 @@ struct Predictor: Sendable {
   let potential: Potential
   private let evaluator: Evaluator
   private let inverses: [Matrix?]?
+  private let ensemble: EnsembleInput?
   private let perAtom: Bool
   private let writer: ExtendedXYZWriter
 
-  init(potential file: String, activeSet: String?, perAtom: Bool, writer: ExtendedXYZWriter) throws {
+  init(
+    potential file: String, activeSet: String?, ensemble: String?, perAtom: Bool, writer: ExtendedXYZWriter
+  ) throws {
     let fileSystem = PosixFileSystem()
-    let bytes = try fileSystem.readFile(file)
-    do throws(PotentialFileError) {
-      // Names lie; only the B basis has a list of species.
-      potential = Self.isYAML(bytes) ? try Potential(yaml: bytes) : try Potential(yace: bytes)
-    } catch {
-      throw error.sentence(file: file)
-    }
+    potential = try PotentialInput(file).potential
     // Tabulated as in LAMMPS, to give the numbers that its users will see.
     evaluator = Evaluator(potential.basis, radial: .tabulated)
     let basis = potential.basis
     inverses = try activeSet.map { try Self.inverses($0, basis, fileSystem) }
+    let potential = potential
+    self.ensemble = try ensemble.map { try EnsembleInput($0, of: potential) }
     self.perAtom = perAtom
     self.writer = writer
-  }
-
-  private static func isYAML(_ bytes: [UInt8]) -> Bool {
-    let key = Array("species:".utf8)
-    return bytes.starts(with: key)
-      || bytes.split(separator: 0x0A, omittingEmptySubsequences: true).contains { $0.starts(with: key) }
   }
 
   private static func inverses(
@@ -81,11 +74,16 @@ struct Predictor: Sendable {
       try check()
       do throws(ACEError) {
         let began = threadSeconds()
-        let evaluation = try evaluator.evaluate(potential, configuration, workspace: workspace)
-        let grades: [Double]? =
-          if let inverses {
-            try evaluator.grades(of: configuration, inverses: inverses, workspace: workspace)
-          } else { nil }
+        let evaluation: Evaluation
+        var grades: [Double]?
+        if let inverses {
+          (evaluation, grades) = try evaluator.evaluate(
+            potential, configuration, inverses: inverses, workspace: workspace)
+        } else {
+          evaluation = try evaluator.evaluate(potential, configuration, workspace: workspace)
+        }
+        let deviation: EnsembleInput.Deviation? =
+          if let ensemble { try ensemble.deviation(configuration, evaluator, workspace) } else { nil }
         result.statistics.seconds += threadSeconds() - began
         guard evaluation.energy.isFinite, evaluation.forces.allSatisfy({ dot($0, $0).isFinite }) else {
           result.failures.append(
@@ -96,7 +94,7 @@ struct Predictor: Sendable {
         result.frames.append(
           PredictedFrame(
             source: configuration.provenance.source, atoms: configuration.count,
-            bytes: writer.frame(predicted(configuration, evaluation, grades))))
+            bytes: writer.frame(predicted(configuration, evaluation, grades, deviation))))
       } catch {
         result.failures.append(failure(configuration, error))
       }
@@ -105,7 +103,8 @@ struct Predictor: Sendable {
   }
 
   private func predicted(
-    _ configuration: Configuration, _ evaluation: Evaluation, _ grades: [Double]?
+    _ configuration: Configuration, _ evaluation: Evaluation, _ grades: [Double]?,
+    _ deviation: EnsembleInput.Deviation?
   ) -> Configuration {
     var frame = configuration
     frame.labels = Labels(
@@ -113,6 +112,8 @@ struct Predictor: Sendable {
     // What an earlier prediction left must not look like this one's.
     frame.properties["energies"] = perAtom ? .perAtomReals(evaluation.energies, columns: 1) : nil
     frame.properties["gamma"] = grades.map { .perAtomReals($0, columns: 1) }
+    frame.properties["force_deviation"] = deviation.map { .perAtomReals($0.forces, columns: 1) }
+    frame.properties["energy_deviation"] = deviation.map { .real($0.energy) }
     if case .text(let source)? = frame.properties["source"], case .integer(let step)? = frame.properties["ionic_step"] {
       frame.provenance.source = source
       frame.provenance.ionicStep = step
@@ -149,12 +150,4 @@ private func threadSeconds() -> Double {
   var time = timespec()
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
   return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
-}
-
-extension PotentialFileError {
-  fileprivate func sentence(file: String) -> Diagnostic {
-    var diagnostic = diagnostic(file: file)
-    if !diagnostic.cause.hasSuffix(".") { diagnostic.cause += "." }
-    return diagnostic
-  }
 }

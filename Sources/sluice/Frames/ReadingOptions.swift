@@ -36,6 +36,11 @@ struct ReadingOptions {
       types: try Self.types(arguments.value("types")))
   }
 
+  /// Refuses an output that must not be replaced, before anything is written.
+  func checkOutput() throws {
+    if output != "-" { try InputList.check(output: output, against: operands, PosixFileSystem()) }
+  }
+
   func inputs() throws -> InputList {
     try InputList(
       operands, fileSystem: PosixFileSystem(), output: output == "-" ? nil : output, pairsRuns: pairsRuns,
@@ -52,15 +57,9 @@ struct ReadingOptions {
   }
 
   private static func steps(_ text: String) throws(UsageError) -> StepSelection {
-    switch text {
-    case "all": return .all
-    case "last": return .last
-    default:
-      let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-      if parts.count == 2, parts[0] == "every", let n = Int(parts[1]), n > 0 { return .every(n) }
+    do throws(StepSelectionError) { return try StepSelection(words: text) } catch {
       throw UsageError(
-        "--steps must be all, last or every:N with N from 1, not '\(text)'"
-          + (text.hasPrefix("every") ? "" : didYouMean(text, among: ["all", "last"])))
+        "--steps \(error)" + (error.unknownWord.map { didYouMean($0, among: StepSelectionError.knownWords) } ?? ""))
     }
   }
 

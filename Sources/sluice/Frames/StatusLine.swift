@@ -1,25 +1,41 @@
 import Foundation
+import Platform
+import Synchronization
 
-/// A line on a terminal that the next one replaces; nothing where standard error is no terminal.
-final class StatusLine {
+/// A line on a terminal that the next one replaces, at most ten times a second; nothing where standard error is no
+/// terminal. Any thread may write it.
+final class StatusLine: Sendable {
+  private struct State {
+    var last = Date.distantPast
+    var isOnScreen = false
+  }
+
   private let isShown: Bool
-  private var last = Date.distantPast
-  private var isOnScreen = false
+  private let state = Mutex(State())
 
   init(quiet: Bool) {
     isShown = !quiet && isatty(2) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
   }
 
   func show(_ text: @autoclosure () -> String) {
-    guard isShown, Date().timeIntervalSince(last) > 0.1 else { return }
-    last = Date()
-    isOnScreen = true
-    FileHandle.standardError.write(Data("\r\u{1B}[2K\(text().prefix(Self.width - 1))".utf8))
+    guard isShown else { return }
+    state.withLock { state in
+      let now = Date()
+      guard now.timeIntervalSince(state.last) > 0.1 else { return }
+      state.last = now
+      state.isOnScreen = true
+      let line = printable(text()).prefix(Self.width - 1)
+      FileHandle.standardError.write(Data("\r\u{1B}[2K\(line)".utf8))
+    }
   }
 
+  /// Takes the line away, for good.
   func clear() {
-    if isOnScreen { FileHandle.standardError.write(Data("\r\u{1B}[2K".utf8)) }
-    isOnScreen = false
+    state.withLock { state in
+      if state.isOnScreen { FileHandle.standardError.write(Data("\r\u{1B}[2K".utf8)) }
+      state.isOnScreen = false
+      state.last = .distantFuture
+    }
   }
 
   /// Columns of the terminal behind standard error; 160 where there is none.

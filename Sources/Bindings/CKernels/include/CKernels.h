@@ -21,7 +21,7 @@ struct sluice_ace_radial {
 };
 
 // Values and derivatives g[k * stride + j], dg[...], k < count, of `atoms` distances; entries from
-// `atoms` up to `padded` (a multiple of 8) are set to zero. r is read up to `padded`.
+// `atoms` up to `padded` (a multiple of 8) are set to zero. r is read up to `padded`. dg may be null.
 void sluice_ace_radial_functions(const struct sluice_ace_radial *radial, const double *r, int32_t atoms,
                        int32_t padded, int32_t stride, double *g, double *dg);
 
@@ -51,6 +51,25 @@ struct sluice_ace_harmonics {
   double ab[(SLUICE_ACE_MAX_L + 1) * (SLUICE_ACE_MAX_L + 1)];
 };
 
+// One entry of a neighbour list, as `NeighborList.Neighbor` lies in memory.
+struct sluice_ace_pair {
+  double displacement[3];
+  int32_t image[3], index;
+};
+
+// Where neighbours go, with room for all of them and 7 more.
+struct sluice_ace_columns {
+  double *x, *y, *z, *inverse, *distance;
+  int32_t *atoms, *sources;
+};
+
+// Of `count` pairs those with an atom of `element` nearer than `cutoff`, in their order: unit vectors,
+// 1/r, r, atom and number (`first` for the first pair); padded to a multiple of 8 with (0, 0, 1), 1, 1,
+// -1, -1. Returns how many there are; *nearest falls to the smallest distance (padding included).
+int32_t sluice_ace_gather(const struct sluice_ace_pair *pairs, int32_t count, int32_t first,
+                          const int32_t *elements, int32_t element, double cutoff,
+                          const struct sluice_ace_columns *out, double *nearest);
+
 // Neighbours of one atom and one element: unit vectors, 1/r and radial functions, `padded` long.
 struct sluice_ace_neighbors {
   const double *x, *y, *z, *inverse;
@@ -58,13 +77,12 @@ struct sluice_ace_neighbors {
   int32_t padded, stride;
 };
 
-// sums[8 * component + lane] += contributions of neighbours (lanes are partial sums).
+// nodes[8 * place[component] + lane] = sum over neighbours of g Y, for all components of the channel.
+// stride == padded; scratch: (lmax + 1)^2 * padded doubles, at least padded.
 void sluice_ace_accumulate(const struct sluice_ace_channel *channel,
                            const struct sluice_ace_harmonics *harmonics,
-                           const struct sluice_ace_neighbors *neighbors, double *sums);
-
-// Adds the eight partial sums of each component into nodes[8 * place[component] + lane] and clears them.
-void sluice_ace_reduce(double *sums, int32_t components, const int32_t *place, int32_t lane, double *nodes);
+                           const struct sluice_ace_neighbors *neighbors, const int32_t *place, int32_t lane,
+                           double *scratch, double *nodes);
 
 // For each member m: derivative of sum_c adjoint[c * members + m] * A_c with respect to each neighbour's
 // displacement, f[(3 * m + axis) * padded + j].

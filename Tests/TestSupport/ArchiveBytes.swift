@@ -1,13 +1,13 @@
 /// Archives written byte by byte, so that tests can also write what no tool would.
-enum ArchiveBytes {
-  struct Member {
-    var name: [UInt8]
-    var content: [UInt8] = []
+package enum ArchiveBytes {
+  package struct Member {
+    package var name: [UInt8]
+    package var content: [UInt8] = []
     /// Tar's type flag: "0" file, "1" hard link, "2" symbolic link, "3" device, "5" folder, "S" sparse.
-    var type: Character = "0"
-    var link = ""
+    package var type: Character = "0"
+    package var link = ""
 
-    init(_ name: String, _ content: [UInt8] = [], type: Character = "0", link: String = "") {
+    package init(_ name: String, _ content: [UInt8] = [], type: Character = "0", link: String = "") {
       self.name = Array(name.utf8)
       self.content = content
       self.type = type
@@ -15,7 +15,7 @@ enum ArchiveBytes {
     }
   }
 
-  static func tar(_ members: [Member]) -> [UInt8] {
+  package static func tar(_ members: [Member]) -> [UInt8] {
     var all: [UInt8] = []
     for member in members {
       var header = [UInt8](repeating: 0, count: 512)
@@ -51,12 +51,12 @@ enum ArchiveBytes {
     return all + [UInt8](repeating: 0, count: 1024)
   }
 
-  static func little(_ value: Int, _ width: Int) -> [UInt8] {
+  package static func little(_ value: Int, _ width: Int) -> [UInt8] {
     (0..<width).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
   }
 
   /// Entries are stored. `directory` replaces what the central directory says of each member.
-  static func zip(_ members: [Member], directory: [Member]? = nil) -> [UInt8] {
+  package static func zip(_ members: [Member], directory: [Member]? = nil) -> [UInt8] {
     var all: [UInt8] = []
     // Bit 11: names are UTF-8.
     let flags: [UInt8] = [0, 8]
@@ -83,7 +83,7 @@ enum ArchiveBytes {
   }
 
   /// gzip whose deflate blocks are stored.
-  static func gzip(_ content: [UInt8]) -> [UInt8] {
+  package static func gzip(_ content: [UInt8]) -> [UInt8] {
     var all: [UInt8] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3]
     var at = 0
     repeat {
@@ -97,7 +97,7 @@ enum ArchiveBytes {
 
   /// gzip of `count` zero bytes, about a thousand times smaller: each deflate block of fixed codes
   /// holds a literal zero and matches of length 258 at distance 1.
-  static func gzipBomb(_ count: Int) -> [UInt8] {
+  package static func gzipBomb(_ count: Int) -> [UInt8] {
     var bits: [UInt8] = []
     var accumulator = 0
     var held = 0
@@ -134,7 +134,7 @@ enum ArchiveBytes {
     }
   }
 
-  static func crc32(_ bytes: [UInt8]) -> UInt32 {
+  package static func crc32(_ bytes: [UInt8]) -> UInt32 {
     ~bytes.reduce(UInt32.max) { crcTable[Int(($0 ^ UInt32($1)) & 0xFF)] ^ $0 >> 8 }
   }
 }

@@ -1,28 +1,61 @@
 import Configurations
 
 /// Texts in the layout of VASP's output, made from numbers that the tests know.
-struct RunText {
-  struct Step {
-    var cell = Matrix3([4, 0, 0], [0, 5, 0], [0.5, 0, 6])
+package struct RunText {
+  package struct Step {
+    package var cell: Matrix3
     /// Fractional, one per atom.
-    var positions: [Vector3] = [[0, 0, 0], [0.25, 0.5, 0.75]]
-    var forces: [Vector3] = [[0.125, -0.5, 0.0625], [-0.125, 0.5, -0.0625]]
+    package var positions: [Vector3]
+    package var forces: [Vector3]
     /// kB: XX YY ZZ XY YZ ZX.
-    var stress: [Double]? = [10, 20, 30, 1, 2, 3]
-    var energy = -10.5
-    var withoutEntropy = -10.25
-    var sigmaZero = -10.375
-    var iterations = 3
+    package var stress: [Double]?
+    package var energy: Double
+    package var withoutEntropy: Double
+    package var sigmaZero: Double
+    package var iterations: Int
+
+    package init(
+      cell: Matrix3 = Matrix3([4, 0, 0], [0, 5, 0], [0.5, 0, 6]),
+      positions: [Vector3] = [[0, 0, 0], [0.25, 0.5, 0.75]],
+      forces: [Vector3] = [[0.125, -0.5, 0.0625], [-0.125, 0.5, -0.0625]],
+      stress: [Double]? = [10, 20, 30, 1, 2, 3], energy: Double = -10.5,
+      withoutEntropy: Double = -10.25, sigmaZero: Double = -10.375, iterations: Int = 3
+    ) {
+      self.cell = cell
+      self.positions = positions
+      self.forces = forces
+      self.stress = stress
+      self.energy = energy
+      self.withoutEntropy = withoutEntropy
+      self.sigmaZero = sigmaZero
+      self.iterations = iterations
+    }
   }
 
-  var version = "6.3.2"
-  var steps = [Step()]
-  var symbols = ["W", "O"]
-  var titles = ["PAW_PBE W_sv 06Sep2000", "PAW_PBE O 08Apr2002"]
-  var maximumIterations = 60
-  var parameters: [(String, String, String)] = []
-  var selective = false
-  var learned = false
+  package var version: String
+  package var steps: [Step]
+  package var symbols: [String]
+  package var titles: [String]
+  package var maximumIterations: Int
+  package var parameters: [(String, String, String)]
+  package var selective: Bool
+  package var learned: Bool
+
+  package init(
+    version: String = "6.3.2", steps: [Step] = [Step()], symbols: [String] = ["W", "O"],
+    titles: [String] = ["PAW_PBE W_sv 06Sep2000", "PAW_PBE O 08Apr2002"],
+    maximumIterations: Int = 60, parameters: [(String, String, String)] = [],
+    selective: Bool = false, learned: Bool = false
+  ) {
+    self.version = version
+    self.steps = steps
+    self.symbols = symbols
+    self.titles = titles
+    self.maximumIterations = maximumIterations
+    self.parameters = parameters
+    self.selective = selective
+    self.learned = learned
+  }
 
   private func fixed(_ value: Double, _ width: Int, _ decimals: Int) -> String {
     var scaled = (abs(value) * [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8][decimals]).rounded()
@@ -73,7 +106,7 @@ struct RunText {
       + "   <i name=\"e_0_energy\">\(fixed(third, 16, 8)) </i>\n  </energy>\n"
   }
 
-  var vasprun: String {
+  package var vasprun: String {
     var text = """
       <?xml version="1.0" encoding="ISO-8859-1"?>
       <modeling>
@@ -156,7 +189,7 @@ struct RunText {
   }
 
   /// As 5.2.11 and later print it, or with the energy before the forces.
-  func outcar(energyFirst: Bool = false, finished: Bool = true) -> String {
+  package func outcar(energyFirst: Bool = false, finished: Bool = true) -> String {
     var text =
       " vasp.\(version) 01Jan20 (build by hand)\n\n executed on             LinuxIFC date 2026.01.01\n"
     for title in titles { text += "   TITEL  = \(title)\n" }

@@ -1,0 +1,43 @@
+// The entry points of CKernels as `portable_…`: same sources, compiled for baseline x86-64 alone, so that
+// tests run on any machine what only old processors would choose.
+#pragma once
+#include "CKernels.h"
+
+void portable_radial_functions(const struct sluice_ace_radial *radial, const double *r, int32_t atoms,
+    int32_t padded, int32_t stride, double *g, double *dg);
+void portable_mix(const double *mixing, int32_t rows, int32_t count, int32_t padded, int32_t stride, const
+    double *g, double *out);
+void portable_interpolate(const double *r, const double *start, double width, int32_t rows, int32_t padded,
+    double *g, double *dg, const double *end, const double *end_slope);
+int32_t portable_gather(const struct sluice_ace_pair *pairs, int32_t count, int32_t first, const int32_t
+    *elements, int32_t element, double cutoff, const struct sluice_ace_columns *out, double *nearest);
+void portable_accumulate(const struct sluice_ace_channel *channel, const struct sluice_ace_harmonics
+    *harmonics, const struct sluice_ace_neighbors *neighbors, const int32_t *place, int32_t lane, double
+    *scratch, double *nodes);
+void portable_contract(const struct sluice_ace_channel *channel, const struct sluice_ace_harmonics
+    *harmonics, const struct sluice_ace_neighbors *neighbors, int32_t members, const double *adjoint, double
+    *f);
+void portable_scatter(const struct sluice_ace_neighbors *neighbors, const double *distance, int32_t count,
+    const int32_t *atoms, int32_t centre, const double *f, double *forces, double *strain);
+void portable_forward(const struct sluice_ace_op *ops, int32_t count, const struct sluice_ace_tables
+    *tables, double *nodes);
+void portable_values(const struct sluice_ace_function *functions, int32_t count, const double *nodes, double
+    *values);
+void portable_rows(const double *values, int32_t functions, int32_t lanes, double *out, int64_t stride);
+void portable_densities(const double *values, int32_t functions, const double *coefficients, int32_t
+    densities, double *out);
+void portable_backward(const struct sluice_ace_op *ops, int32_t op_count, const struct sluice_ace_tables
+    *tables, const struct sluice_ace_function *functions, int32_t function_count, const double *nodes, int32_t
+    components, const double *coefficients, int32_t densities, const double *slopes, double *adjoint);
+void portable_member_adjoints(const struct sluice_ace_term *terms, const int32_t *starts, int32_t
+    function_count, const double *nodes, int32_t leaves, const double *coefficients, int32_t members, double
+    *adjoints);
+void portable_gradients(const struct sluice_ace_channel *channel, const struct sluice_ace_harmonics
+    *harmonics, const struct sluice_ace_neighbors *neighbors, int32_t first, int32_t width, const int32_t
+    *place, int32_t leaves, double *panel);
+void portable_complete(const double *panel, int32_t width, const double *rx, const double *ry, const double
+    *rz, const int32_t *slot, int32_t leaves, double *out, int32_t out_width);
+void portable_design(const struct sluice_ace_term *terms, const int32_t *starts, int32_t function_count,
+    const double *values, const double *panel, int32_t leaves, int32_t columns, const int32_t *row_of_column,
+    double *out, int64_t stride);
+void portable_lane(const double *nodes, int32_t count, int32_t lane, double *out);
