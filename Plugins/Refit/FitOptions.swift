@@ -13,7 +13,7 @@ struct FitOptions: Sendable {
   let references: ReferenceOptions
   let ensembleMethod: String
   let ensembleMembers: Int
-  let errorFrames: Int
+  let errorAtoms: Int
   let shortRangeWeight: Double
 
   init(_ parameters: inout ParameterDecoder) throws(ParameterError) {
@@ -41,9 +41,10 @@ struct FitOptions: Sendable {
         try inner.integer("members", default: 16, in: 2...256, "How many.")
       )
     }
-    errorFrames = try parameters.integer(
-      "errorFrames", default: 5000, in: 1...Int.max,
-      "Most training frames in the error table; chosen by their content, where there are more.")
+    errorAtoms = try parameters.integer(
+      "errorAtoms", default: 10_000, in: 1...Int.max,
+      "About how many atoms of training frames, and of held-out ones, the error table looks at; frames are chosen by "
+        + "their content, where there are more.")
     shortRangeWeight = try parameters.number(
       "shortRangeWeight", default: 1, in: .notNegative,
       "How strongly ACE is kept from bending the core repulsion where atoms come closer than all data; 0 for not at "

@@ -10,7 +10,7 @@ import StageKit
 /// Solves the weighted least-squares problem of all sources from their merged factors.
 public struct RefitStage: FoldStage {
   public static let description = StageDescription(
-    name: "refit", version: 3,
+    name: "refit", version: 4,
     summary: "Fits the potential and its ensemble by merging factors; measures train and held-out errors.",
     takes: [StageInput(.features), StageInput(.configurations)], gives: [.whole(.potential)])
 
@@ -31,6 +31,7 @@ public struct RefitStage: FoldStage {
       .measure(inputs.collection(.configurations), context)
     let (potential, shortRange) = try problem.potential(
       model, metadata: ["made_by": "sluice", "project": context.project])
+    try problem.cleanCache()
 
     var draft = ArtifactDraft(.potential)
     draft.add("potential.yaml", potential.yaml)

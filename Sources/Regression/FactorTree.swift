@@ -137,6 +137,11 @@ extension FactorTree {
     let together: Node?
     let apart: Node?
 
+    init(together: Node?, apart: Node?) { (self.together, self.apart) = (together, apart) }
+
+    /// Of nothing.
+    public init() { self.init(together: nil, apart: nil) }
+
     /// The root without the blocks that are kept apart: what a fit that never saw them is made of.
     public var withoutApart: Root { Root(together: together, apart: nil) }
 
@@ -198,7 +203,7 @@ extension FactorTree {
         key = leaf.blocks[0].key
       } else {
         var builder = DigestBuilder()
-        builder.add("source 1")
+        builder.add("source 2")
         for block in leaf.blocks {
           builder.add(block.key)
           builder.add(block.times)
@@ -221,7 +226,7 @@ extension FactorTree {
       parts = times == 1 ? left.parts + right.parts : left.mixedParts + right.mixedParts
       content = .inner(bit: bit, left, right)
       var builder = DigestBuilder()
-      builder.add("merge 1")
+      builder.add("merge 2")
       builder.add(left.key)
       builder.add(right.key)
       key = builder.finish()
