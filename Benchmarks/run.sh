@@ -15,6 +15,20 @@ echo "== Reading VASP: generated runs of 60 MB (1 GB, real files, ASE: see inges
 "$bin/ingest-benchmark" --scratch "$scratch"
 
 echo
+echo "== Fit: factors"
+"$bin/fit-benchmark" factors
+echo "== Fit: everything in memory"
+"$bin/fit-benchmark" lapack 100
+echo "== Fit: one more frame among 100 and 1000, alone and with 16 members (10000: see Benchmarks/Fit/scale.sh)"
+sh Benchmarks/Fit/scale.sh 100 1000
+MEMBERS=16 sh Benchmarks/Fit/scale.sh 100 1000
+shared=${SLUICE_SHARED:-../shared}/datasets/w_uq
+if [ -d "$shared" ]; then
+  echo "== Fit: tungsten, prm2020 + A + B, from nothing and in lots"
+  "$bin/fit-benchmark" scratch "$shared/prm2020.xyz.xz" "$shared/A_elastic.xyz.xz" "$shared/B_nonelastic.xyz.xz"
+fi
+
+echo
 echo "== One pass of the example: from nothing, then with nothing new, then with one more run"
 mkdir -p "$scratch/p/pipelines"
 cp -r inbox "$scratch/p/"

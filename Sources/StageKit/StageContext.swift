@@ -101,7 +101,8 @@ public struct StageContext: Sendable {
     let now = keys.map(\.description).joined(separator: "\n")
     guard now != before else { return }
     let kept = Set(keys)
-    let gone = before.split(separator: "\n").compactMap { Digest(hexadecimal: String($0)) }.filter { !kept.contains($0) }
+    let gone = before.split(separator: "\n").compactMap { Digest(hexadecimal: String($0)) }
+      .filter { !kept.contains($0) }
     try objects.keep(Array(now.utf8), for: place)
     for key in gone { try objects.forgetMemo(key) }
   }
