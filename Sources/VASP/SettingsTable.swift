@@ -1,10 +1,11 @@
 import Configurations
 
 /// INCAR-style settings as a file prints them, turned into `CalculationSettings`.
-struct SettingsTable {
+package struct SettingsTable {
   /// What the run really used, by INCAR name; the first occurrence counts, because vasprun.xml
   /// repeats NELM for the response functions.
-  var used: [String: String] = [:]
+  package var used: [String: String] = [:]
+
   /// What the user wrote in INCAR; speaks where `used` is silent.
   var written: [String: String] = [:]
   var program: String?
@@ -13,6 +14,8 @@ struct SettingsTable {
   var kPoints: String?
   /// Whether the source lists all that was written in INCAR, so that a tag that is not there was not given.
   var listsWritten = false
+
+  package init() {}
 
   mutating func addUsed(_ name: String, _ value: String) {
     if used[name] == nil { used[name] = value }
