@@ -429,7 +429,7 @@ private struct StepSource {
     return try sheet!.nextStep()
   }
 
-  func description(ofPart part: Int) -> RunDescription { (tree?.runs ?? sheet!.runs)[part] }
+  func description(ofPart part: Int) -> RunDescription { tree?.run(ofPart: part) ?? sheet!.run(ofPart: part) }
   var diagnostics: [Diagnostic] { tree?.diagnostics ?? sheet!.diagnostics }
   var isComplete: Bool { tree?.isComplete ?? sheet!.isComplete }
 }
