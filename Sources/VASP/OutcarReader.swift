@@ -127,7 +127,8 @@ public final class OutcarReader {
         Diagnostic(
           .warning, code: "truncated",
           place: .init(file: name, line: lines.line, ionicStep: stepCount),
-          cause: "the file ends before the timing block\(lost)."))
+          cause: "the file ends before the timing block\(lost).",
+          remedy: "Give it again once the run has ended, or copy it again if it was cut."))
     }
   }
 

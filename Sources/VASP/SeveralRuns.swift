@@ -4,7 +4,7 @@ import Configurations
 /// user has is given up, so that no few bytes can cost a run's worth of work each.
 enum SeveralRuns {
   static let named = 10
-  static let most = 10_000
+  static let most = 5_000
 
   /// - Parameters:
   ///   - earlier: runs before the one that begins.

@@ -258,7 +258,8 @@ struct VasprunHandler {
     let line = context.map { Int($0.pointee.input.pointee.line) }
     let reason =
       stress.count == 3
-      ? "its rows are not three numbers each" : "it has \(stress.count > 3 ? "more than 3" : "\(stress.count)") rows, not 3"
+      ? "its rows are not three numbers each"
+      : "it has \(stress.count > 3 ? "more than 3" : "\(stress.count)") rows, not 3"
     remarks.noteStress(.init(file: file, line: line, ionicStep: step.index), reason)
   }
 

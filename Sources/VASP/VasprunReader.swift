@@ -295,8 +295,8 @@ public final class VasprunReader {
         Diagnostic(
           .warning, code: "truncated", place: place,
           cause:
-            "the file ends before </modeling>; \(handler.pointee.stepCount) complete steps were kept."
-        ))
+            "the file ends before </modeling>; \(Self.complete(handler.pointee.stepCount)) kept.",
+          remedy: "Give it again once the run has ended, or copy it again if it was cut."))
     } else {
       let message = xmlCtxtGetLastError(context)?.pointee.message.map { String(cString: $0) } ?? ""
       let reason = String(message.split(whereSeparator: \.isNewline).first ?? "malformed")
@@ -304,10 +304,13 @@ public final class VasprunReader {
         Diagnostic(
           .warning, code: "malformed-xml", place: place,
           cause:
-            "the XML is broken here (\(reason)); \(handler.pointee.stepCount) complete steps were kept."
-        )
-      )
+            "the XML is broken here (\(reason)); \(Self.complete(handler.pointee.stepCount)) kept.",
+          remedy: "Copy the file again if it was whole; the OUTCAR beside it may hold the steps behind this place."))
     }
+  }
+
+  private static func complete(_ count: Int) -> String {
+    count == 1 ? "1 complete step was" : "\(count) complete steps were"
   }
 
   /// Puts '?' for bytes that no vasprun.xml needs: controls that XML forbids and everything beyond

@@ -64,7 +64,8 @@ import VASP
     let small = RunText(steps: [RunText.Step(energy: -7)])
     for pack in [ArchiveBytes.tar, { ArchiveBytes.zip($0) }] as [([ArchiveBytes.Member]) -> [UInt8]] {
       let sources = try reader.read(
-        MemoryByteSource(pack([.init("a/OUTCAR", sheet), .init("b/vasprun.xml", Array(small.vasprun.utf8))])), name: "in")
+        MemoryByteSource(pack([.init("a/OUTCAR", sheet), .init("b/vasprun.xml", Array(small.vasprun.utf8))])),
+        name: "in")
       #expect(sources.map(\.error?.code) == ["too-slow", nil])
       #expect(sources.map(\.configurations.count) == [0, 1])
     }
@@ -72,7 +73,8 @@ import VASP
     let files = [("a/OUTCAR", sheet), ("b/vasprun.xml", Array(small.vasprun.utf8))]
     let sources = try reader.read(
       folder: "run", files: files.map { name, bytes in RunFile(path: name) { MemoryByteSource(bytes) } })
-    #expect(Set(sources.map { "\($0.name) \($0.error?.code ?? "-")" }) == ["run/a/OUTCAR too-slow", "run/b/vasprun.xml -"])
+    #expect(
+      Set(sources.map { "\($0.name) \($0.error?.code ?? "-")" }) == ["run/a/OUTCAR too-slow", "run/b/vasprun.xml -"])
     reader.limits = SourceLimits()
     #expect(try reader.read(MemoryByteSource(sheet), name: "slow")[0].configurations.count == 400)
   }
@@ -112,7 +114,9 @@ private enum Traps {
     }
   }
 
-  private static func numbered(_ name: String, after head: String, end: String = "", _ part: @escaping @Sendable (Int) -> String) -> Trap {
+  private static func numbered(
+    _ name: String, after head: String, end: String = "", _ part: @escaping @Sendable (Int) -> String
+  ) -> Trap {
     Trap(name: name) {
       var bytes = Array(head.utf8)
       var k = 0
@@ -166,7 +170,8 @@ private enum Traps {
     ],
     "dump": [
       numbered(
-        "columns", after: "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS pp pp pp\n0 4\n0 4\n0 4\nITEM: ATOMS id ",
+        "columns",
+        after: "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS pp pp pp\n0 4\n0 4\n0 4\nITEM: ATOMS id ",
         end: "\n1\n"
       ) { "c\($0) " },
       `repeat`("items", "ITEM: TIMESTEP\n0\n"),
@@ -186,7 +191,9 @@ private enum Traps {
       `repeat`("flow maps", "{a: ", after: "species: "),
       `repeat`("anchors", "a: &a [*a,*a]\n"),
       `repeat`("lines of one string", "\n\n x", after: "a: \"", end: "\""),
-      `repeat`("nbody", "{type: Si Si, nr: [1], nl: [0], c: [1]},", after: "species:\n- speciesblock: Si\n  nbody: [", end: "]"),
+      `repeat`(
+        "nbody", "{type: Si Si, nr: [1], nl: [0], c: [1]},", after: "species:\n- speciesblock: Si\n  nbody: [", end: "]"
+      ),
     ],
     "npz": [
       Trap(name: "overlapping members") {
@@ -196,7 +203,7 @@ private enum Traps {
       `repeat`("entries", "PK\u{1}\u{2}"),
     ],
     "npy": [
-      `repeat`("a shape", "1,", after: "\u{93}NUMPY"),
+      `repeat`("a shape", "1,", after: "\u{93}NUMPY")
     ],
   ]
 
@@ -277,12 +284,12 @@ private enum Traps {
     },
     Reader(name: "file") { bytes in _ = try? SourceReader().read(MemoryByteSource(bytes), name: "drop") },
     Reader(name: "member") { bytes in
-      let members = ["vasprun.xml", "OUTCAR"].map { ArchiveBytes.Member("run/" + $0, bytes) }
+      let members = [ArchiveBytes.Member("run/vasprun.xml", bytes)]
       _ = try? SourceReader().read(MemoryByteSource(ArchiveBytes.tar(members)), name: "in.tar")
     },
     Reader(name: "folder") { bytes in
       // Two files that differ, so that the same content is not passed over.
-      let names = ["OSZICAR", "INCAR", "KPOINTS", "POTCAR", "POSCAR", "vasprun.xml", "OUTCAR"]
+      let names = ["vasprun.xml", "OUTCAR"]
       let files = names.enumerated().map { k, name in
         RunFile(path: name) { MemoryByteSource(bytes + Array(repeating: 0x0A, count: k)) }
       }

@@ -97,7 +97,9 @@ struct NumPyArchiveBombTests {
       let start = bytes.count
       for _ in 0..<entries { bytes += entry }
       let size = bytes.count - start
-      func little(_ value: Int, _ width: Int) -> [UInt8] { (0..<width).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
+      func little(_ value: Int, _ width: Int) -> [UInt8] {
+        (0..<width).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+      }
       return bytes + [0x50, 0x4B, 5, 6, 0, 0, 0, 0] + little(entries, 2) + little(entries, 2) + little(size, 4)
         + little(start, 4) + [0, 0]
     }

@@ -42,7 +42,7 @@ import VASP
     for text in Self.texts {
       let bytes = Array(text.utf8)
       let whole = try SourceReader().read(MemoryByteSource(bytes), name: "x")[0].configurations
-      for cut in stride(from: 0, to: bytes.count, by: bytes.count / 97) {
+      for cut in stride(from: 0, to: bytes.count, by: bytes.count / 29) {
         let grown = Unsteady(Array(bytes[..<cut])) { Array(bytes[cut...]) }
         let steady = try SourceReader().read(MemoryByteSource(Array(bytes[..<cut])), name: "x")
         let sources = try SourceReader().read(grown, name: "x")
@@ -88,9 +88,12 @@ import VASP
     let sources = try SourceReader().read(
       folder: "run",
       files: [
-        RunFile(path: "vasprun.xml") { throw denied }, RunFile(path: "OUTCAR") { MemoryByteSource(Array(Self.texts[0].utf8)) },
+        RunFile(path: "vasprun.xml") { throw denied },
+        RunFile(path: "OUTCAR") { MemoryByteSource(Array(Self.texts[0].utf8)) },
         RunFile(path: "z/vasprun.xml") {
-          Unsteady(Array(Self.texts[1].utf8.prefix(3000))) { throw FileSystemError(.read, "z/vasprun.xml", errorNumber: 5) }
+          Unsteady(Array(Self.texts[1].utf8.prefix(3000))) {
+            throw FileSystemError(.read, "z/vasprun.xml", errorNumber: 5)
+          }
         },
       ])
     #expect(sources.map(\.name) == ["run/OUTCAR", "run/vasprun.xml", "run/z/vasprun.xml"])

@@ -121,7 +121,9 @@ import Testing
     let table = try #require(text.ranges(of: "<varray name=\"stress\" >\n").dropFirst().first)
     let rowEnd = try #require(text[table.upperBound...].firstIndex(of: "\n"))
     let row = String(text[table.upperBound...rowEnd])
-    for broken in ["", row + row, row.replacing("10.00000000", with: "1*.00000000"), row.replacing("10.00000000", with: "")] {
+    for broken in [
+      "", row + row, row.replacing("10.00000000", with: "1*.00000000"), row.replacing("10.00000000", with: ""),
+    ] {
       var changed = text
       changed.replaceSubrange(table.upperBound...rowEnd, with: broken)
       let (kept, said) = try read(changed)
