@@ -96,7 +96,7 @@ let testTargets: [Target] = [
       "TestSupport", "Engine", "StageKit", "VASP", "ACE", "Regression", "LinearAlgebra", "Configurations", "Platform",
     ]
       + pluginNames, path: "Tests/Fuzz/Targets"),
-  tests("FuzzTests", ["FuzzTargets", "Configurations", "Platform", "VASP"]),
+  tests("FuzzTests", ["FuzzTargets", "Configurations", "Platform", "VASP", "Engine", "ACE", "LinearAlgebra"]),
   tests("PlatformTests", ["Platform"]),
   tests("ConfigurationsTests", ["Configurations", "Platform", "TungstenReference"]),
   tests("VASPTests", ["VASP", "Configurations", "Platform", "TungstenReference"]),

@@ -15,10 +15,17 @@ package struct SettingsTable {
   /// Whether the source lists all that was written in INCAR, so that a tag that is not there was not given.
   var listsWritten = false
 
+  /// More tags than VASP has: what a damaged file has beyond them would only cost memory.
+  private static let mostTags = 10_000
+
   package init() {}
 
   mutating func addUsed(_ name: String, _ value: String) {
-    if used[name] == nil { used[name] = value }
+    if used[name] == nil, used.count < Self.mostTags { used[name] = value }
+  }
+
+  mutating func addWritten(_ name: String, _ value: String) {
+    if written[name] == nil, written.count < Self.mostTags { written[name] = value }
   }
 
   func text(_ name: String) -> String? { used[name] ?? written[name] }
