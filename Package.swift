@@ -73,6 +73,11 @@ let programs: [Target] = [
     name: "ace-benchmark", dependencies: ["ACE", "Configurations", "LinearAlgebra"], path: "Benchmarks/ACE"),
   .executableTarget(name: "ingest-benchmark", path: "Benchmarks/Ingest"),
   .executableTarget(
+    name: "fit-benchmark",
+    dependencies: [
+      "ACE", "Regression", "Configurations", "VASP", "LinearAlgebra", "Platform", "TungstenReference",
+    ], path: "Benchmarks/Fit"),
+  .executableTarget(
     name: "accuracy-benchmark",
     dependencies: ["ACE", "Regression", "Configurations", "VASP", "LinearAlgebra", "Platform"],
     path: "Benchmarks/Accuracy"),
@@ -103,9 +108,9 @@ let testTargets: [Target] = [
   tests("LinearAlgebraTests", ["LinearAlgebra"]),
   // The kernels once more, compiled for any x86-64 processor.
   .target(
-    name: "PortableKernels", dependencies: ["CKernels"], path: "Tests/PortableKernels",
+    name: "PortableKernels", dependencies: ["CKernels", "CHouseholder"], path: "Tests/PortableKernels",
     cSettings: [.unsafeFlags(["-O1"])]),
-  tests("KernelTests", ["CKernels", "PortableKernels"]),
+  tests("KernelTests", ["CKernels", "CHouseholder", "PortableKernels"]),
   tests("ACETests", ["ACE", "Configurations", "LinearAlgebra"]),
   tests("RegressionTests", ["Regression", "LinearAlgebra", "Platform"]),
   tests("NoveltyTests", ["Novelty", "LinearAlgebra"]),

@@ -12,7 +12,7 @@ import Synchronization
 /// Evaluates the linear ACE basis on each source, once.
 public struct FeaturizeStage: SourceStage {
   public static let description = StageDescription(
-    name: "featurize", version: 2,
+    name: "featurize", version: 3,
     summary: "Evaluates the linear ACE basis: environments for novelty, reduced rows for the fit.",
     takes: [StageInput(.configurations), StageInput(.selection)], gives: [.perSource(.features)])
 
@@ -35,10 +35,10 @@ public struct FeaturizeStage: SourceStage {
     let evaluator = try self.evaluator.evaluator(for: specification)
     context.count("sources featurized", 1)
 
-    var work = SourceFeatures(evaluator: evaluator)
     let kept = Set(selection.kept)
-    var reader = ExtendedXYZReader(
-      MemoryByteSource(try context.bytes(configurations, "configurations.extxyz")), name: source.name)
+    let bytes = try context.bytes(configurations, "configurations.extxyz")
+    var work = SourceFeatures(evaluator: evaluator, groundState: try groundState(bytes, kept, evaluator, source.name))
+    var reader = ExtendedXYZReader(MemoryByteSource(bytes), name: source.name)
     var frame = 0
     while let configuration = try reader.next() {
       defer { frame += 1 }
@@ -57,6 +57,23 @@ public struct FeaturizeStage: SourceStage {
     context.count("frames featurized", work.frames.count)
     return [try work.draft(basis: CanonicalJSON.encode(specification))]
   }
+
+  /// The lowest energies among the frames that are kept, from which their levels are counted.
+  private func groundState(
+    _ bytes: [UInt8], _ kept: Set<Int>, _ evaluator: Evaluator, _ name: String
+  ) throws -> GroundState {
+    var state = GroundState(elements: evaluator.basis.elements.count)
+    var reader = ExtendedXYZReader(MemoryByteSource(bytes), name: name)
+    var frame = 0
+    while let configuration = try reader.next() {
+      defer { frame += 1 }
+      guard kept.contains(frame), let energy = configuration.labels.energy else { continue }
+      state.add(
+        composition: evaluator.basis.composition(of: configuration),
+        energyPerAtom: energy / Double(configuration.count))
+    }
+    return state
+  }
 }
 
 /// What the frames of one source add up to.
@@ -70,10 +87,13 @@ private struct SourceFeatures {
   private var sites: [[Int32]]
   private var shortest: [String: Double] = [:]
   private var coreEnergies: [String: Double] = [:]
+  private var isolatedAtoms: [String: Double] = [:]
+  private let groundState: GroundState
   private let workspace = Workspace()
 
-  init(evaluator: Evaluator) {
+  init(evaluator: Evaluator, groundState: GroundState) {
     self.evaluator = evaluator
+    self.groundState = groundState
     let count = evaluator.basis.elements.count
     layout = ColumnLayout(basis: evaluator.basis.columnCount, elements: count)
     factors = SourceFactorsBuilder(layout: layout)
@@ -86,23 +106,36 @@ private struct SourceFeatures {
     let block = blockIndex(unit: summary.unit, blocks: FeatureIndex.blocks)
     let group = summary.group ?? ""
     let position = Int32(frames.count)
+    let (rows, projections) = try evaluator.features(of: configuration, workspace: workspace)
+    let composition = basis.composition(of: configuration)
+    let energyPerAtom = configuration.labels.energy.map { $0 / Double(configuration.count) }
+    let isIsolated = configuration.count == 1 && (rows.energy.allSatisfy { $0 == 0 } || Self.isIsolatedAtom(group))
+    var level = EnergyLevel.isolatedAtom
+    if isIsolated {
+      if let energyPerAtom {
+        isolatedAtoms.merge([configuration.species[0].symbol: energyPerAtom], uniquingKeysWith: min)
+      }
+    } else {
+      let lowest = groundState.lowestEnergy(of: composition)
+      level = EnergyLevel.level(above: (energyPerAtom ?? 0) - (lowest ?? energyPerAtom ?? 0))
+    }
     frames.append(
       FeatureIndex.Frame(
-        frame: summary.frame, ionicStep: summary.ionicStep, atoms: configuration.count, group: group, block: block))
+        frame: summary.frame, ionicStep: summary.ionicStep, atoms: configuration.count, group: group, block: block,
+        level: level, composition: composition, energyPerAtom: energyPerAtom))
     shortest.merge(try configuration.shortestDistances(within: FeatureIndex.shortDistance), uniquingKeysWith: min)
-    let (rows, projections) = try evaluator.features(of: configuration, workspace: workspace)
     for part in projections {
       environments[part.element] += part.values.storage
       for atom in part.atoms { sites[part.element] += [position, Int32(atom)] }
     }
-    var composition = [Int](repeating: 0, count: basis.elements.count)
-    for element in configuration.species { composition[basis.index(of: element)!] += 1 }
     // The fit learns what is left when the repulsion has been taken away.
     let core = try evaluator.repulsion(of: configuration)
     for (element, energy) in zip(configuration.species, core?.energies ?? []) {
       coreEnergies[element.symbol] = max(coreEnergies[element.symbol] ?? 0, energy)
     }
-    func key(_ kind: RowKind) -> RowKey { RowKey(block: block, group: group, kind: kind) }
+    func key(_ kind: RowKind) -> RowKey {
+      RowKey(block: block, group: group, kind: kind, level: level, atoms: kind == .force ? 0 : configuration.count)
+    }
     if let energy = configuration.labels.energy {
       try factors.append(
         layout.energyRow(
@@ -127,6 +160,11 @@ private struct SourceFeatures {
     }
   }
 
+  /// The name that others give to frames of a lone atom; a small cell may hide what it is.
+  private static func isIsolatedAtom(_ group: String) -> Bool {
+    ["isolatedatom", "isolated_atom"].contains(group.lowercased())
+  }
+
   consuming func draft(basis: [UInt8]) throws -> ArtifactDraft {
     var draft = ArtifactDraft(.features)
     var held: [FeatureIndex.Environments] = []
@@ -146,10 +184,21 @@ private struct SourceFeatures {
       try CanonicalJSON.encode(
         FeatureIndex(
           frames: frames, environments: held, basis: Digest(of: basis), shortestDistances: shortest,
-          coreEnergies: coreEnergies)))
+          coreEnergies: coreEnergies, isolatedAtoms: isolatedAtoms)))
     draft.add("basis.json", basis)
     draft.add("factors.npz", NumPyArchive.encode(factors.finish().encoded()))
     return draft
+  }
+}
+
+extension Basis {
+  /// Atoms of each element, in the basis' order.
+  fileprivate func composition(of configuration: Configuration) -> [Int] {
+    var composition = [Int](repeating: 0, count: elements.count)
+    for element in configuration.species {
+      if let index = index(of: element) { composition[index] += 1 }
+    }
+    return composition
   }
 }
 

@@ -57,10 +57,23 @@ public struct PublishStage: FoldStage {
     }
     if writesLAMMPS { try addPotential(inputs, context, to: &draft) }
     draft.add("screening.json", try PublishedScreening(inputs, context).encoded())
-    draft.add("fit.json", try context.bytes(inputs.whole(.potential), "fit.json"))
+    draft.add("fit.json", try fit(inputs, context))
     let report = try ReportBuilder(inputs, context, candidates: candidates, published: published, note: note).content()
     draft.add("report.html", ReportPage(report).html())
     return FoldResult(wholes: [draft])
+  }
+
+  /// The fit's summary, with names where it speaks of sources.
+  private func fit(_ inputs: StageInputs, _ context: StageContext) throws -> [UInt8] {
+    let bytes = try context.bytes(inputs.whole(.potential), "fit.json")
+    var fit = try CanonicalJSON.decode(StageKit.FitSummary.self, bytes)
+    guard !fit.outliers.isEmpty else { return bytes }
+    let names = Dictionary(
+      inputs.collection(.configurations).map { ($0.source.digest, $0.source.name) }, uniquingKeysWith: { a, _ in a })
+    for (index, outlier) in fit.outliers.enumerated() {
+      fit.outliers[index].name = names[outlier.source] ?? outlier.name
+    }
+    return try CanonicalJSON.encode(fit)
   }
 
   private func addPotential(_ inputs: StageInputs, _ context: StageContext, to draft: inout ArtifactDraft) throws {

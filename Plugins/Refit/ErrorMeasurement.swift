@@ -13,6 +13,8 @@ struct ErrorMeasurement: Sendable {
     var notes: [String] = []
   }
 
+  /// Sources whose configurations are in memory at a time.
+  private static let sourcesAtOnce = 16
   /// Points of one kind in the parity plots.
   private static let paritySample = 1500
 
@@ -30,40 +32,69 @@ struct ErrorMeasurement: Sendable {
   func measure(_ configurations: [SourceArtifact], _ context: StageContext) throws -> Result {
     let potential = try problem.potential(model).potential
     let byDigest = Dictionary(uniqueKeysWithValues: configurations.map { ($0.source.digest, $0.artifact) })
-    let training = problem.indices.reduce(0) { sum, entry in
-      sum + entry.index.frames.count { !isHeldOut(entry.source, $0) }
-    }
-    let share = min(1, Double(options.errorFrames) / Double(max(1, training)))
+    let shares = shares()
     var table = ErrorTable()
     var parity = ParitySample(limit: Self.paritySample)
-    for (number, (source, index)) in problem.indices.enumerated() {
-      let frames = index.frames.filter { isHeldOut(source, $0) || share == 1 || lot(source, $0) < share }
-      guard !frames.isEmpty, let artifact = byDigest[source.digest] else { continue }
-      let all = try Self.read(context.bytes(artifact, "configurations.extxyz"), source.name)
-      let residuals = try concurrentMap(frames.count, threads: context.threads) { k in
+    var wanted: [(source: Source, frames: [FeatureIndex.Frame], artifact: Artifact)] = []
+    for (source, index) in problem.indices {
+      let frames = index.frames.filter { frame in
+        let share = isHeldOut(source, frame) ? shares.heldOut : shares.training
+        return share == 1 || lot(source, frame) < share
+      }
+      if !frames.isEmpty, let artifact = byDigest[source.digest] { wanted.append((source, frames, artifact)) }
+    }
+    for start in stride(from: 0, to: wanted.count, by: Self.sourcesAtOnce) {
+      let batch = Array(wanted[start..<min(start + Self.sourcesAtOnce, wanted.count)])
+      let read = try concurrentMap(batch.count, threads: context.threads) {
+        try Self.read(context.bytes(batch[$0].artifact, "configurations.extxyz"), batch[$0].source.name)
+      }
+      let places = batch.indices.flatMap { k in batch[k].frames.map { (source: k, frame: $0) } }
+      let residuals = try concurrentMap(places.count, threads: context.threads) { k in
         try context.checkCancellation()
-        return try self.residuals(potential, all[frames[k].frame])
+        return try self.residuals(potential, read[places[k].source][places[k].frame.frame])
       }
-      for (frame, residual) in zip(frames, residuals) {
-        add(residual, frame, heldOut: isHeldOut(source, frame), &table, &parity)
+      for (place, residual) in zip(places, residuals) {
+        let isHeldOut = isHeldOut(batch[place.source].source, place.frame)
+        add(residual, place.frame, heldOut: isHeldOut, &table, &parity)
       }
-      context.progress(Double(number + 1) / Double(problem.indices.count), "errors")
+      context.progress(Double(start + batch.count) / Double(wanted.count), "errors")
     }
     var result = Result(lines: lines(table), parity: parity.points)
-    if share < 1 { result.notes.append("Training errors are those of a sample of \(options.errorFrames) frames.") }
-    if problem.heldOut.isEmpty {
+    for (what, share) in [("Training", shares.training), ("Held-out", shares.heldOut)] where share < 1 {
+      result.notes.append(
+        "\(what) errors are those of a sample of about \(options.errorAtoms) atoms, \(percent(share)) of all.")
+    }
+    if !problem.hasTests {
       result.notes.append("Nothing is held out: there are fewer than five independent runs, or heldOut is 0.")
     }
     return result
   }
 
   private func isHeldOut(_ source: Source, _ frame: FeatureIndex.Frame) -> Bool {
-    problem.heldOut.contains(BlockName(source: source.digest, block: frame.block))
+    problem.isHeldOut(source, frame)
   }
+
+  /// Which share of the frames is looked at. Predicting all of them would take longer the more there are.
+  private func shares() -> (training: Double, heldOut: Double) {
+    var (training, heldOut) = (0, 0)
+    for (source, index) in problem.indices {
+      for frame in index.frames {
+        if isHeldOut(source, frame) { heldOut += frame.atoms } else { training += frame.atoms }
+      }
+    }
+    func share(_ atoms: Int) -> Double { min(1, Double(options.errorAtoms) / Double(max(1, atoms))) }
+    return (share(training), share(heldOut))
+  }
+
+  private func percent(_ share: Double) -> String { "\((share * 1000).rounded() / 10) %" }
 
   /// 0..<1, by content.
   private func lot(_ source: Source, _ frame: FeatureIndex.Frame) -> Double {
-    Double(Digest(of: "error sample \(source.digest) \(frame.frame)").leadingBits >> 11) * 0x1p-53
+    var builder = DigestBuilder()
+    builder.add("error sample")
+    builder.add(source.digest)
+    builder.add(frame.frame)
+    return Double(builder.finish().leadingBits >> 11) * 0x1p-53
   }
 
   private static func read(_ bytes: [UInt8], _ name: String) throws -> [Configuration] {

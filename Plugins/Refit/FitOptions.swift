@@ -1,40 +1,28 @@
+import Platform
 import Regression
 import StageKit
 
 /// How to fit, as a pipeline file says it.
 struct FitOptions: Sendable {
-  let weights: Weights
+  let weighting: WeightOptions
   let heldOutFraction: Double
   let heldOutSeed: Int
+  let tests: TestSelection
   let prior: String
   let regularisation: Regularisation
-  let givenReferenceEnergies: [String: Double]
+  let references: ReferenceOptions
   let ensembleMethod: String
   let ensembleMembers: Int
-  let errorFrames: Int
+  let errorAtoms: Int
   let shortRangeWeight: Double
 
   init(_ parameters: inout ParameterDecoder) throws(ParameterError) {
-    weights = try parameters.object(
-      "weights",
-      "What rows are multiplied by: energies and stresses as totals over the root of the number of atoms, forces by component."
-    ) { (inner: inout ParameterDecoder) throws(ParameterError) in
-      let energy = try inner.number("energy", default: 30, in: .notNegative, "Of energies.")
-      let forces = try inner.number("forces", default: 1, in: .notNegative, "Of forces.")
-      let stress = try inner.number("stress", default: 1, in: .notNegative, "Of stresses.")
-      let groups = try inner.objectsByName("groups", "Exceptions by group (config_type or folder).") {
-        (group: inout ParameterDecoder) throws(ParameterError) in
-        Weights.Group(
-          energy: try group.number("energy", default: energy, in: .notNegative, "Of energies."),
-          forces: try group.number("forces", default: forces, in: .notNegative, "Of forces."),
-          stress: try group.number("stress", default: stress, in: .notNegative, "Of stresses."))
-      }
-      return Weights(energy: energy, forces: forces, stress: stress, groups: groups)
-    }
+    weighting = try WeightOptions(&parameters)
     heldOutFraction = try parameters.number(
       "heldOut", default: 0.1, in: .between(0, 0.9),
       "Share of frames that test the fit, whole runs at a time (blocks of frames, for collections); 0 for none.")
     heldOutSeed = try parameters.integer("heldOutSeed", default: 0, in: 0...Int.max, "Another number, another choice.")
+    tests = try TestSelection(&parameters)
     prior = try parameters.choice(
       "prior", of: ["evidence", "smoothness", "ridge"], default: "evidence",
       "What coefficients are expected to be like: small for rough functions, small for all, or what the data prefer.")
@@ -43,9 +31,7 @@ struct FitOptions: Sendable {
     let lambda = try parameters.number("lambda", default: 1e-6, in: .notNegative, "The strength, if it is fixed.")
     regularisation =
       method == "evidence" ? .evidence : method == "gcv" ? .generalisedCrossValidation : .fixed(lambda)
-    givenReferenceEnergies =
-      try parameters.numbersByName(
-        "referenceEnergies", unit: "eV", "Energies of isolated atoms by element; the others are fitted.") ?? [:]
+    references = try ReferenceOptions(&parameters)
     (ensembleMethod, ensembleMembers) = try parameters.object("ensemble", "Models that differ as the data allow.") {
       (inner: inout ParameterDecoder) throws(ParameterError) in
       (
@@ -55,9 +41,10 @@ struct FitOptions: Sendable {
         try inner.integer("members", default: 16, in: 2...256, "How many.")
       )
     }
-    errorFrames = try parameters.integer(
-      "errorFrames", default: 5000, in: 1...Int.max,
-      "Most training frames in the error table; chosen by their content, where there are more.")
+    errorAtoms = try parameters.integer(
+      "errorAtoms", default: 10_000, in: 1...Int.max,
+      "About how many atoms of training frames, and of held-out ones, the error table looks at; frames are chosen by "
+        + "their content, where there are more.")
     shortRangeWeight = try parameters.number(
       "shortRangeWeight", default: 1, in: .notNegative,
       "How strongly ACE is kept from bending the core repulsion where atoms come closer than all data; 0 for not at "
@@ -72,14 +59,66 @@ struct FitOptions: Sendable {
     }
   }
 
-  var weightWords: String {
-    let groups = weights.groups.isEmpty ? "" : ", \(weights.groups.count) groups of their own"
-    return "energy \(weights.energy), forces \(weights.forces), stress \(weights.stress)\(groups)"
+  var weights: Weights { weighting.weights }
+}
+
+/// What tests the fit and is never learned from, whatever the share that is held out.
+struct TestSelection: Sendable {
+  let groups: Set<String>
+  /// Beginnings of digests of sources.
+  private let sources: [String]
+
+  init(_ parameters: inout ParameterDecoder) throws(ParameterError) {
+    (groups, sources) = try parameters.object("test", "What is never learned from and tests the fit instead.") {
+      (inner: inout ParameterDecoder) throws(ParameterError) in
+      let groups = try inner.texts("groups", default: [], "Groups (config_type or folder).")
+      let sources = try inner.texts("sources", default: [], "Sources, by their digests or the first 8 digits or more.")
+      guard sources.allSatisfy({ $0.count >= 8 && $0.allSatisfy(\.isHexDigit) }) else {
+        throw inner.refuse("sources", "must be hexadecimal digests, 8 digits or more of each")
+      }
+      return (Set(groups), sources.sorted())
+    }
   }
 
-  func referenceWords(_ elements: [String]) -> String {
-    let given = elements.filter { givenReferenceEnergies[$0] != nil }
-    return given.isEmpty
-      ? "least squares" : given.count == elements.count ? "given" : "given for \(given.joined(separator: ", "))"
+  var isEmpty: Bool { groups.isEmpty && sources.isEmpty }
+
+  func contains(_ source: Digest, group: String) -> Bool {
+    guard !isEmpty else { return false }
+    if groups.contains(group) { return true }
+    let name = source.description
+    return sources.contains { name.hasPrefix($0.lowercased()) }
+  }
+}
+
+/// Where the energies of lone atoms come from.
+struct ReferenceOptions: Sendable {
+  let given: [String: Double]
+  let takesIsolatedAtoms: Bool
+
+  init(_ parameters: inout ParameterDecoder) throws(ParameterError) {
+    given =
+      try parameters.numbersByName(
+        "referenceEnergies", unit: "eV", "Energies of isolated atoms by element; the others as referenceMethod says.")
+      ?? [:]
+    takesIsolatedAtoms =
+      try parameters.choice(
+        "referenceMethod", of: ["isolated-atoms", "least-squares"], default: "isolated-atoms",
+        "Reference energies that are not given: of lone atoms in the data where there are such, or by least squares.")
+      == "isolated-atoms"
+  }
+
+  /// One entry per element; nil is fitted.
+  func energies(_ elements: [String], isolatedAtoms: [String: Double]) -> [Double?] {
+    elements.map { given[$0] ?? (takesIsolatedAtoms ? isolatedAtoms[$0] : nil) }
+  }
+
+  /// How the energies of these elements were found.
+  func words(_ elements: [String], isolatedAtoms: [String: Double]) -> String {
+    let kinds = elements.map { element in
+      given[element] != nil
+        ? "given" : takesIsolatedAtoms && isolatedAtoms[element] != nil ? "isolated atoms" : "least squares"
+    }
+    guard Set(kinds).count > 1 else { return kinds.first ?? "least squares" }
+    return zip(elements, kinds).map { "\($0): \($1)" }.joined(separator: ", ")
   }
 }

@@ -27,9 +27,18 @@ struct FitProblem: Sendable {
   let evaluator: Evaluator
   let indices: [(source: Source, index: FeatureIndex)]
   let blocks: [BlockName]
+  /// Blocks that are kept from the fit whose errors are measured; the published one learns from them.
   let heldOut: Set<BlockName>
+  let references: ReferenceEnergies
+  let referenceWords: String
+  private(set) var emphasis: Emphasis
+  /// What stands out and counts less.
+  private(set) var outliers: [Outlier] = []
+  private(set) var outlierNotes: [String] = []
   private let artifacts: [Digest: Artifact]
   private var tree: FactorTree
+  /// Of all rows; held-out blocks apart.
+  private var root: FactorTree.Root
   /// nil where nothing repels.
   let shortRange: ShortRangePrior?
   private let smoothness: Prior
@@ -38,11 +47,8 @@ struct FitProblem: Sendable {
   init(_ features: [SourceArtifact], _ context: StageContext, _ options: FitOptions) throws {
     self.options = options
     self.context = context
-    var indices: [(source: Source, index: FeatureIndex)] = []
-    for item in features {
-      let index = try CanonicalJSON.decode(FeatureIndex.self, context.bytes(item.artifact, "index.json"))
-      if !index.frames.isEmpty { indices.append((item.source, index)) }
-    }
+    let known = try SourceTable(features, context).entries.filter { !$0.index.frames.isEmpty }
+    let indices = known.map { (source: $0.source, index: $0.index) }
     guard let first = indices.first, let firstFeatures = features.first(where: { $0.source == first.source }) else {
       throw StageError(
         "there is no configuration to learn from.", remedy: "Drop labelled runs, or see what the screen set aside.")
@@ -55,38 +61,49 @@ struct FitProblem: Sendable {
     let basis = evaluator.basis
     let layout = ColumnLayout(basis: basis.columnCount, elements: basis.elements.count)
 
-    // The keys of a source's factors follow from its index and from which labels there are; they are
-    // read with the factors once and kept.
-    var sources: [TreeSource] = []
-    for (source, _) in indices {
-      let artifact = artifacts[source.digest]!
-      var key = DigestBuilder()
-      key.add("factor keys")
-      key.add(artifact.part("factors.npz")!.digest)
-      let bytes = try context.memo(key.finish()) {
-        try CanonicalJSON.encode(try Self.factors(artifact, context).leaves.map(\.key))
-      }
-      sources.append(
-        TreeSource(
-          source: source.digest, content: artifact.part("factors.npz")!.digest,
-          keys: try CanonicalJSON.decode([RowKey].self, bytes)))
-    }
-    tree = try FactorTree(layout: layout, sources: sources)
+    tree = try FactorTree(
+      layout: layout,
+      sources: known.map { TreeSource(source: $0.source.digest, content: $0.factors, keys: $0.keys) })
+    tree.smallestCachedNode = Self.smallestCachedNode(known.count)
     var frames: [BlockName: Int] = [:]
     for (source, index) in indices {
-      for frame in index.frames { frames[BlockName(source: source.digest, block: frame.block), default: 0] += 1 }
+      for frame in index.frames where !options.tests.contains(source.digest, group: frame.group) {
+        frames[BlockName(source: source.digest, block: frame.block), default: 0] += 1
+      }
     }
     blocks = frames.keys.sorted()
-    heldOut = Self.heldOut(frames, options)
+    let heldOut = Self.heldOut(frames, options)
+    self.heldOut = heldOut
+    tree.isApart = { heldOut.contains(BlockName(source: $0, block: $1)) }
+    // What tests the fit must not have any say in it.
+    let learned = indices.filter { item in
+      item.index.frames.contains { !options.tests.contains(item.source.digest, group: $0.group) }
+    }
+    let isolatedAtoms = learned.reduce(into: [:]) { $0.merge($1.index.isolatedAtoms, uniquingKeysWith: min) }
+    let elements = basis.elements.map(\.symbol)
+    references = ReferenceEnergies(fixed: options.references.energies(elements, isolatedAtoms: isolatedAtoms))
+    referenceWords = options.references.words(elements, isolatedAtoms: isolatedAtoms)
+    emphasis = Emphasis(indices, options, elements: elements, references: references)
+    root = FactorTree.Root()
     smoothness = .smoothness(
       Prior.smoothness(factors: basis.columnFunctions.map { zip($0.ns, $0.ls).map { (n: $0, l: $1) } }))
     shortRange = try ShortRangePrior(
-      evaluator, basis: Digest(of: basisJSON), indices.map(\.index), weight: options.shortRangeWeight, context)
+      evaluator, basis: Digest(of: basisJSON), learned.map(\.index), weight: options.shortRangeWeight, context)
+    root = tree.root(selection(.all))
+    try downweightOutliers()
+    try chooseAnchors()
+  }
+
+  /// A new source costs some merges more where fewer nodes are kept; they take a megabyte each.
+  private static func smallestCachedNode(_ sources: Int) -> Int { max(2, min(12, sources / 32)) }
+
+  /// Gives the tree as much knowledge of short distances as it needs.
+  private mutating func chooseAnchors() throws {
     if let shortRange {
-      let data = try tree.factor(selection(.all), cache: cache, threads: context.threads, load: load)
+      let data = try factor(.all)
       for multiplier in Self.shortRangeMultipliers {
         tree.prior = try shortRange.factor(
-          layout, beside: data, references, weight: multiplier * options.shortRangeWeight)
+          tree.layout, beside: data, references, weight: multiplier * options.shortRangeWeight)
         if tree.prior == nil { break }
         let trial = try fit(.all, prior: options.prior == "ridge" ? "ridge" : "smoothness")
         if try potential(trial).notes.isEmpty { break }
@@ -113,10 +130,22 @@ struct FitProblem: Sendable {
 
   /// A fit to all blocks, or to those that are not held out.
   func fit(_ data: Data, prior: String) throws -> Fit {
-    let factor = try tree.factor(selection(data), cache: cache, threads: context.threads, load: load)
-    return try Fit(
-      factor, layout: tree.layout, references: references, prior: prior == "ridge" ? .ridge : smoothness,
+    try Fit(
+      factor(data), layout: tree.layout, references: references, prior: prior == "ridge" ? .ridge : smoothness,
       regularisation: options.regularisation)
+  }
+
+  private func factor(_ data: Data) throws -> TriangularFactor {
+    try tree.factor(
+      data == .all ? root : root.withoutApart, cache: cache, threads: context.threads, load: load)
+  }
+
+  /// Forgets the merged factors that the last fit kept and this one has no use for.
+  func cleanCache() throws {
+    let isBootstrap = options.ensembleMethod == "bootstrap"
+    let members = isBootstrap ? (0..<options.ensembleMembers).map { root.resampled(member: $0) } : []
+    let kept = tree.cachedKeys([root, root.withoutApart] + members)
+    try context.keepMemos(kept, of: "merged factors")
   }
 
   func ensemble(of fit: Fit) throws -> Ensemble? {
@@ -130,15 +159,27 @@ struct FitProblem: Sendable {
     }
   }
 
-  private func selection(_ data: Data) -> Regression.Selection {
+  func selection(_ data: Data) -> Regression.Selection {
     let without = data == .all ? [] : heldOut
-    return Regression.Selection(weights: options.weights) {
+    var selection = Regression.Selection(weights: options.weights) {
       without.contains(BlockName(source: $0, block: $1)) ? 0 : 1
     }
+    selection.emphasis = { [emphasis] in emphasis.multiplier(of: $1, in: $0) }
+    return selection
   }
 
-  private var references: ReferenceEnergies {
-    ReferenceEnergies(fixed: evaluator.basis.elements.map { options.givenReferenceEnergies[$0.symbol] })
+  /// Whether a frame is kept from the fit whose errors are measured.
+  func isHeldOut(_ source: Source, _ frame: FeatureIndex.Frame) -> Bool {
+    heldOut.contains(BlockName(source: source.digest, block: frame.block))
+      || options.tests.contains(source.digest, group: frame.group)
+  }
+
+  /// Whether anything tests the fit.
+  var hasTests: Bool {
+    !heldOut.isEmpty
+      || indices.contains { item in
+        item.index.frames.contains { options.tests.contains(item.source.digest, group: $0.group) }
+      }
   }
 
   private var cache: MemoFactorCache { MemoFactorCache(context: context, columns: tree.layout.columns) }
@@ -150,10 +191,48 @@ struct FitProblem: Sendable {
     }
   }
 
-  private static func factors(_ artifact: Artifact, _ context: StageContext) throws -> SourceFactors {
+  static func factors(_ artifact: Artifact, _ context: StageContext) throws -> SourceFactors {
     let members = try NumPyArchive.decode(context.bytes(artifact, "factors.npz"))
     let byName = Dictionary(uniqueKeysWithValues: members.map { ($0.name, $0.bytes) })
     return try SourceFactors { byName[$0] }
+  }
+
+  /// Fits, looks whose errors stand out, and fits again until nobody's weight changes.
+  private mutating func downweightOutliers() throws {
+    guard let rule = options.weighting.outliers else { return }
+    for _ in 0..<Self.outlierPasses {
+      try context.checkCancellation()
+      let model = try fit(.all, prior: options.prior == "ridge" ? "ridge" : "smoothness")
+      let search = try OutlierSearch(rule, errors(of: model))
+      (outliers, outlierNotes) = (search.outliers.map(withSteps), search.notes)
+      if emphasis.outliers == search.multipliers { return }
+      emphasis.outliers = search.multipliers
+      root = tree.root(selection(.all))
+    }
+    outlierNotes.append("The weights of outliers did not settle within \(Self.outlierPasses) fits.")
+  }
+
+  private func withSteps(_ outlier: Outlier) -> Outlier {
+    var outlier = outlier
+    let unit = outlier.unit.unit
+    let index = indices.first { $0.source.digest == unit.source }?.index
+    outlier.steps = (index?.frames ?? []).filter {
+      $0.block == unit.block && $0.group == unit.group && $0.level == unit.level
+    }.map(\.ionicStep)
+    return outlier
+  }
+
+  private static let outlierPasses = 6
+
+  /// Errors of every leaf that has a weight; reads every source's factors.
+  private func errors(of model: Fit) throws -> [OutlierSearch.Unit] {
+    let (selection, load) = (selection(.all), load)
+    let sources = tree.sources
+    return try concurrentMap(sources.count, threads: context.threads) { number -> [OutlierSearch.Unit] in
+      let source = sources[number].source
+      return try load(source).errors(coefficients: model.coefficients, referenceEnergies: model.referenceEnergies)
+        .compactMap { selection.multiplier(of: $0.key, in: source) > 0 ? .init(source: source, error: $0) : nil }
+    }.flatMap { $0 }
   }
 
   /// Blocks in an order that their content decides, until the wanted share of frames is reached; of five
@@ -179,12 +258,17 @@ struct MemoFactorCache: FactorCache {
   let columns: Int
 
   func factor(for key: Digest, compute: () throws -> TriangularFactor) throws -> TriangularFactor {
-    let bytes = try context.memo(key) {
+    var computed: TriangularFactor?
+    var bytes = try context.memo(key) {
       context.count("factors merged", 1)
       let factor = try compute()
-      return withUnsafeBytes(of: Int64(factor.rowCount).littleEndian) { Array($0) } + factor.numPyBytes
+      computed = factor
+      return factor.numPyBytes + withUnsafeBytes(of: Int64(factor.rowCount).littleEndian) { Array($0) }
     }
-    let rows = bytes.withUnsafeBytes { Int64(littleEndian: $0.loadUnaligned(as: Int64.self)) }
-    return try TriangularFactor(numPyBytes: Array(bytes.dropFirst(8)), columns: columns, rowCount: Int(rows))
+    if let computed { return computed }
+    guard bytes.count > 8 else { throw StageError("a merged factor is damaged") }
+    let rows = bytes.suffix(8).withUnsafeBytes { Int64(littleEndian: $0.loadUnaligned(as: Int64.self)) }
+    bytes.removeLast(8)
+    return try TriangularFactor(numPyBytes: bytes, columns: columns, rowCount: Int(rows))
   }
 }

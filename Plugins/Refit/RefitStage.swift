@@ -10,7 +10,7 @@ import StageKit
 /// Solves the weighted least-squares problem of all sources from their merged factors.
 public struct RefitStage: FoldStage {
   public static let description = StageDescription(
-    name: "refit", version: 2,
+    name: "refit", version: 4,
     summary: "Fits the potential and its ensemble by merging factors; measures train and held-out errors.",
     takes: [StageInput(.features), StageInput(.configurations)], gives: [.whole(.potential)])
 
@@ -31,6 +31,7 @@ public struct RefitStage: FoldStage {
       .measure(inputs.collection(.configurations), context)
     let (potential, shortRange) = try problem.potential(
       model, metadata: ["made_by": "sluice", "project": context.project])
+    try problem.cleanCache()
 
     var draft = ArtifactDraft(.potential)
     draft.add("potential.yaml", potential.yaml)
@@ -42,13 +43,19 @@ public struct RefitStage: FoldStage {
           ("referenceEnergies.npy", ensemble.referenceEnergies.numPyBytes),
         ]))
     }
+    draft.add(
+      Self.coefficientsName,
+      NumPyArchive.encode([
+        ("coefficients.npy", Matrix([model.coefficients]).numPyBytes),
+        ("referenceEnergies.npy", Matrix([model.referenceEnergies]).numPyBytes),
+      ]))
     draft.add("basis.json", problem.basisJSON)
     draft.add("fit.json", try CanonicalJSON.encode(summary(problem, model, prior, ensemble, errors, shortRange)))
     var result = FoldResult(wholes: [draft])
-    for note in model.notes + (ensemble?.notes ?? []) {
+    for note in model.notes + problem.outlierNotes + (ensemble?.notes ?? []) {
       result.diagnostics.append(Diagnostic(.note, code: "fit", cause: note))
     }
-    result.diagnostics += shortRange
+    result.diagnostics += shortRange + problem.outliers.map(\.diagnostic)
     return result
   }
 
@@ -72,17 +79,18 @@ public struct RefitStage: FoldStage {
     summary.effectiveRank = model.effectiveRank
     summary.effectiveDegreesOfFreedom = model.effectiveDegreesOfFreedom
     summary.referenceEnergies = model.referenceEnergies
-    summary.referenceEnergyMethod = options.referenceWords(elements)
+    summary.referenceEnergyMethod = problem.referenceWords
     summary.ensembleMembers = ensemble?.count ?? 0
     summary.ensembleMethod = ensemble == nil ? "none" : options.ensembleMethod
     summary.heldOutBlocks = problem.heldOut.count
     summary.blocks = problem.blocks.count
-    summary.weights = options.weightWords
+    summary.weights = options.weighting.words
     summary.weightValues = [
       "energy": options.weights.energy, "forces": options.weights.forces, "stress": options.weights.stress,
     ]
     summary.errors = errors.lines
-    summary.notes = model.notes + (ensemble?.notes ?? []) + errors.notes + shortRange.map(\.cause)
+    summary.outliers = problem.outliers.map(\.summary)
+    summary.notes = model.notes + problem.outlierNotes + (ensemble?.notes ?? []) + errors.notes + shortRange.map(\.cause)
     summary.parity = errors.parity
     return summary
   }

@@ -141,6 +141,11 @@ private struct Explainer {
         var outcome = StageOutcome(stage: stage, scan: scan)
         outputs[stage.id] = try outcome.gather(actions.filter { $0.record != nil }, inputs)
       }
+      if let trigger = stage.trigger {
+        for index in entry.actions.indices where entry.actions[index].verdict != .cached {
+          entry.actions[index].reasons.append("when: \(trigger.words)")
+        }
+      }
       if !left.isEmpty { pending[stage.id] = left }
       explanation.stages.append(entry)
     }

@@ -26,6 +26,8 @@ public struct PipelineFile: Sendable {
     public let from: [Wire]
     public let stage: any Stage
     public let parameters: [StageParameter]
+    /// `when`, where it is given.
+    public let trigger: Trigger?
   }
 
   /// As it was named, for messages.
@@ -198,7 +200,7 @@ public struct PipelineFile: Sendable {
   private static func entry(_ value: ParameterValue, registry: StageRegistry)
     throws(ParameterError) -> Entry
   {
-    var decoder = try ParameterDecoder(value, ignoring: ["use", "id", "from"])
+    var decoder = try ParameterDecoder(value, ignoring: ["use", "id", "from", "when"])
     guard let use = value.member("use") else {
       throw ParameterError(
         "a stage must say which it is: { use: … }" + listing(registry), at: value.place)
@@ -221,18 +223,27 @@ public struct PipelineFile: Sendable {
         id = text
       }
       let wires = try wires(value.member("from"))
+      let trigger = try trigger(value.member("when"))
       let stage = try type.init(parameters: &decoder)
       try decoder.finish()
       return Entry(
         use: name, id: id, place: use.place, from: wires, stage: stage,
         parameters: decoder.resolvedParameters.map {
           StageParameter(name: $0.key, canonical: $0.value)
-        })
+        }, trigger: trigger)
     } catch {
       var named = error
       named.stage = named.stage ?? name
       throw named
     }
+  }
+
+  private static func trigger(_ value: ParameterValue?) throws(ParameterError) -> Trigger? {
+    guard let value else { return nil }
+    var decoder = try ParameterDecoder(value, path: "when.")
+    let trigger = try Trigger(parameters: &decoder)
+    try decoder.finish()
+    return trigger
   }
 
   private static func wires(_ value: ParameterValue?) throws(ParameterError) -> [Entry.Wire] {

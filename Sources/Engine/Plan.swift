@@ -56,10 +56,13 @@ public struct PlannedStage: Sendable {
   public let folders: [String]
   /// Files and folders that parameters name: as they are named, and resolved.
   public let attachments: [(named: String, path: String)]
+  /// When a fold runs; nil for whenever its inputs changed.
+  public let trigger: Trigger?
 
   public init(
     id: String, description: StageDescription, work: Work, inputs: [PlannedInput],
-    parameters: [StageParameter], folders: [String] = [], attachments: [(named: String, path: String)] = []
+    parameters: [StageParameter], folders: [String] = [], attachments: [(named: String, path: String)] = [],
+    trigger: Trigger? = nil
   ) {
     self.id = id
     self.description = description
@@ -68,6 +71,7 @@ public struct PlannedStage: Sendable {
     self.parameters = parameters.sorted { $0.name < $1.name }
     self.folders = folders
     self.attachments = attachments
+    self.trigger = trigger
   }
 }
 
@@ -106,6 +110,7 @@ extension Plan: CustomStringConvertible {
       text += "\n\(index + 1). \(stage.id)"
       if stage.id != stage.description.name { text += " (\(stage.description.name))" }
       text += " version \(stage.description.version), \(stage.work.words)\n"
+      if let trigger = stage.trigger { text += "   when: \(trigger.words)\n" }
       for folder in stage.folders { text += "   reads \(folder)\n" }
       for input in stage.inputs {
         let shape = input.isPerSource ? " of each source" : ""

@@ -63,9 +63,14 @@ public struct Planner: Sendable {
           isOptional: input.isOptional))
     }
     let (work, folders) = try work(entry, description, inputs, file)
+    if entry.trigger != nil, !(entry.stage is any FoldStage) {
+      throw ParameterError(
+        "cannot wait: 'when' is for stages that fold all sources, such as 'refit'", at: entry.place)
+    }
     return PlannedStage(
       id: entry.id, description: description, work: work, inputs: inputs,
-      parameters: entry.parameters, folders: folders, attachments: file.attachments(entry.stage.attachments))
+      parameters: entry.parameters, folders: folders, attachments: file.attachments(entry.stage.attachments),
+      trigger: entry.trigger)
   }
 
   /// `from` may only name kinds that the stage takes and earlier stages that give them.

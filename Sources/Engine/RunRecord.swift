@@ -17,6 +17,8 @@ public struct RunRecord: Sendable, Codable, Equatable {
   public var quarantined: [QuarantinedInput] = []
   /// Units that still change or wait to be completed, by name.
   public var unsettled: [String] = []
+  /// What the run stopped before, because it is not due yet; nil where it went to the end.
+  public var waiting: Waiting?
   /// The digest of the publication artifact; nil where no stage gives one.
   public var publication: Digest?
   /// Why what ran did run; nil where nothing did.
@@ -139,6 +141,8 @@ public enum RunEvent: Sendable, Equatable {
   /// From a stage that tells how far it is: 0...1 and a few words.
   case progress(stage: String, subject: String, fraction: Double, words: String)
   case stageFinished(StageRecord)
+  /// A stage is not due yet, and the run ends before it.
+  case stageWaits(Waiting)
   /// An object was found missing or damaged; what made it runs again.
   case objectLost(String)
   /// What an executor has to say: jobs that were submitted, a controller that does not answer.

@@ -17,12 +17,21 @@ public struct Runner: Sendable {
   let drops: any DropProvider
   let executor: any Executor
   let threads: Int
+  /// What time it is for triggers; nil where they are not asked.
+  let now: Timestamp?
+  /// Whether stages run that would wait.
+  let ignoresTriggers: Bool
 
-  /// `threads`: what a fold may use, and the default executor's width; 0 for all processors.
+  /// - Parameters:
+  ///   - threads: what a fold may use, and the default executor's width; 0 for all processors.
+  ///   - now: for stages that wait for their time; without it no stage waits.
+  ///   - ignoresTriggers: no stage waits, but when it ran is kept.
   public init(
     plan: Plan, store: any ActionStore, drops: any DropProvider, threads: Int = 0,
-    executor: (any Executor)? = nil
+    executor: (any Executor)? = nil, now: Timestamp? = nil, ignoresTriggers: Bool = false
   ) {
+    self.now = now
+    self.ignoresTriggers = ignoresTriggers
     self.plan = plan
     self.store = store
     self.drops = drops
@@ -157,6 +166,16 @@ final class Pass: Sendable {
     var actions: [ActionTask] = []
     var quarantined: [QuarantinedInput] = []
     var unsettled: [String] = []
+    var waiting: Waiting?
+
+    var results: [String: StageResults] {
+      outputs.mapValues { outputs in
+        StageResults(
+          collections: outputs.collections.mapValues { collection in
+            collection.items.map { SourceArtifact(source: $0.source, artifact: $0.artifact) }
+          }, wholes: outputs.wholes)
+      }
+    }
   }
 
   func run() throws -> RunOutcome {
@@ -167,7 +186,9 @@ final class Pass: Sendable {
       let work = StageWork(pass: self, stage: stage, inputs: BoundInputs())
       if !missing.isEmpty { try runner.executor.prepare(StageShare(missing, work, pass: self)) }
     }
-    return try finish(try runStages(scans))
+    let state = try runStages(scans)
+    if let waiting = state.waiting { return try stop(state, waiting) }
+    return try finish(state)
   }
 
   /// Performs stage after stage until the executor throws, and publishes nothing.
@@ -178,6 +199,7 @@ final class Pass: Sendable {
     for stage in plan.stages {
       try checkCancellation()
       try run(stage, scan: scans[stage.id], &state)
+      if state.waiting != nil { break }
     }
     return state
   }
@@ -205,6 +227,10 @@ final class Pass: Sendable {
     let inputs = try BoundInputs(stage, state.outputs, runner.drops)
     var actions = try actions(stage, scan, inputs)
     let missing = actions.indices.filter { actions[$0].record == nil }
+    if !missing.isEmpty, let waiting = try waiting(stage, inputs) {
+      state.waiting = waiting
+      return
+    }
     report(.stageStarted(stage: stage.id, actions: actions.count, toRun: missing.count))
     let work = StageWork(pass: self, stage: stage, inputs: inputs)
     let results = try perform(missing.map { actions[$0] }, work)
@@ -271,10 +297,18 @@ final class Pass: Sendable {
     }
   }
 
-  private func finish(_ state: Progress) throws -> RunOutcome {
-    let stages = state.finished
+  /// The run ends before a stage that is not due: what earlier stages did is kept, nothing is published.
+  private func stop(_ state: Progress, _ waiting: Waiting) throws -> RunOutcome {
+    try runner.store.setNote(TriggerNotes.waiting, Array(waiting.words.utf8))
+    report(.stageWaits(waiting))
+    var outcome = RunOutcome(record: record(state), publication: nil, results: state.results, actions: state.actions)
+    outcome.record.waiting = waiting
+    return outcome
+  }
+
+  private func record(_ state: Progress) -> RunRecord {
     var builder = DigestBuilder()
-    for finished in stages {
+    for finished in state.finished {
       builder.add(finished.stage.id)
       builder.add(finished.digest)
     }
@@ -283,6 +317,18 @@ final class Pass: Sendable {
     record.stages = state.stages
     record.quarantined = state.quarantined
     record.unsettled = state.unsettled
+    return record
+  }
+
+  private func finish(_ state: Progress) throws -> RunOutcome {
+    let stages = state.finished
+    var record = record(state)
+    if let now = runner.now, plan.stages.contains(where: { $0.trigger != nil }) {
+      for stage in plan.stages where stage.trigger != nil && tally[stage.id].ran > 0 {
+        try TriggerNotes.setLastTime(now, stage, runner.store)
+      }
+      try runner.store.setNote(TriggerNotes.waiting, [])
+    }
 
     // The last keys are large, so they are read and written only when something changed.
     let known = LastKeys.state(stages)
@@ -297,13 +343,7 @@ final class Pass: Sendable {
     record.publication = publication?.digest
     if !isSame { try LastKeys(stages: stages.map(\.keys)).save(runner.store, state: known) }
     return RunOutcome(
-      record: record, publication: publication,
-      results: state.outputs.mapValues { outputs in
-        StageResults(
-          collections: outputs.collections.mapValues { collection in
-            collection.items.map { SourceArtifact(source: $0.source, artifact: $0.artifact) }
-          }, wholes: outputs.wholes)
-      }, actions: state.actions)
+      record: record, publication: publication, results: state.results, actions: state.actions)
   }
 }
 

@@ -65,11 +65,16 @@ public final class InMemoryActionStore: ActionStore {
     }
   }
 
+  /// How many memos are kept.
+  public var memoCount: Int { state.withLock { $0.memos.count } }
+
   public func memo(_ key: Digest) throws -> [UInt8]? { try operate { $0.memos[key] } }
 
   public func keep(_ bytes: [UInt8], for key: Digest) throws {
     try operate { $0.memos[key] = bytes }
   }
+
+  public func forgetMemo(_ key: Digest) throws { try operate { $0.memos[key] = nil } }
 
   public func action(_ key: Digest) throws -> ActionRecord? { try operate { $0.actions[key] } }
 

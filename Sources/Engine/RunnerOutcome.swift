@@ -64,7 +64,13 @@ struct StageOutcome {
     case .folding:
       outputs.sources = inputs.sources
       guard let record = actions.first?.record else { break }
-      for diagnostic in record.diagnostics { tell(diagnostic.place.file, diagnostic) }
+      // Stages that may not depend on names call a source by its digest's first digits.
+      let isOfSource = record.diagnostics.contains { !$0.place.file.isEmpty } && !stage.description.showsNames
+      let names = isOfSource ? Dictionary(outputs.sources.map { ($0.digest.short, $0.name) }) { a, _ in a } : [:]
+      for var diagnostic in record.diagnostics {
+        diagnostic.place.file = names[diagnostic.place.file] ?? diagnostic.place.file
+        tell(diagnostic.place.file, diagnostic)
+      }
       for output in record.outputs {
         guard let digest = output.source else {
           for artifact in output.artifacts { outputs.wholes[artifact.kind] = artifact }

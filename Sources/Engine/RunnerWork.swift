@@ -16,6 +16,8 @@ final class StageWork: Sendable {
   let stage: PlannedStage
   private let pass: Pass
   let inputs: BoundInputs
+  /// Small objects that this stage has stored in this pass.
+  private let stored = Mutex<Set<Digest>>([])
 
   init(pass: Pass, stage: PlannedStage, inputs: BoundInputs) {
     self.pass = pass
@@ -231,10 +233,20 @@ final class StageWork: Sendable {
       return Artifact(
         kind: draft.kind,
         parts: try draft.parts.map { part in
-          let digest = try keeping { try store.put(part.bytes) }
+          let digest = try keeping { try put(part.bytes) }
           return ArtifactPart(name: part.name, digest: digest, size: part.bytes.count)
         })
     }.sorted { $0.kind < $1.kind }
+  }
+
+  /// Many sources have equal small parts ("all frames kept"), and each that is stored waits for the disk.
+  private func put(_ bytes: [UInt8]) throws -> Digest {
+    guard bytes.count < 1 << 14 else { return try store.put(bytes) }
+    let digest = Digest(of: bytes)
+    if stored.withLock({ $0.contains(digest) }) { return digest }
+    let own = try store.put(bytes)
+    stored.withLock { _ = $0.insert(own) }
+    return own
   }
 
   /// The store's own errors are the environment's, not the stage's.
@@ -273,6 +285,8 @@ final class WatchedObjects: ObjectAccess {
   func keep(_ bytes: [UInt8], for key: Digest) throws {
     try watched(nil) { try store.keep(bytes, for: key) }
   }
+
+  func forgetMemo(_ key: Digest) throws { try watched(nil) { try store.forgetMemo(key) } }
 
   /// Throws what failed, if anything did: a `LostObject` where the store no longer has it.
   func rethrow(_ stage: String, _ subject: String) throws {

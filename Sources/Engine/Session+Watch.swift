@@ -51,6 +51,7 @@ extension Session {
         memory.isOwing = false
         memory.complaint = nil
         memory.unsettled = Set(result.outcome.record.unsettled)
+        memory.dueAt = result.outcome.record.waiting?.until
         return onPass(.success(result))
       } catch let error as LockError {
         if case .lost = error { throw error }
@@ -72,6 +73,10 @@ extension Session {
     }
     /// Whether a pass is due without a batch; looks only once per regular scan.
     func isDue() throws -> Bool {
+      if let moment = memory.dueAt, clock.wallTime >= moment {
+        memory.dueAt = nil
+        return true
+      }
       guard clock.uptime >= memory.nextLook else { return false }
       memory.nextLook = clock.uptime + rescan
       return try memory.isOwing || attachmentState() != memory.attachments
@@ -125,6 +130,8 @@ private struct WatchMemory {
   var attachments: Digest?
   /// What the last pass left for later.
   var unsettled: Set<String> = []
+  /// When a stage that waits is due.
+  var dueAt: Timestamp?
   /// The last pass failed for reasons that may be gone the next time.
   var isOwing = false
   var nextLook = Duration.zero

@@ -85,15 +85,18 @@ public final class Session: Sendable {
   /// Gives the lock back.
   public func close() throws { try lock.release() }
 
-  /// One pass: everything that has settled is taken in, and a run is published if anything changed.
+  /// One pass: everything that has settled is taken in, and a run is published if anything changed and no
+  /// stage waits. `ignoresTriggers`: no stage does.
   public func pass(
-    version: String, checkCancellation: @escaping @Sendable () throws -> Void = {},
+    version: String, ignoresTriggers: Bool = false, checkCancellation: @escaping @Sendable () throws -> Void = {},
     progress: @escaping @Sendable (RunEvent) -> Void = { _ in }
   ) throws -> PassResult {
     let started = clock.wallTime
     let drops = CancellableFolders(folders: folders, checkCancellation: checkCancellation)
     let executor = try executor(version: version)
-    let runner = Runner(plan: plan, store: store, drops: drops, threads: pipeline.threads, executor: executor)
+    let runner = Runner(
+      plan: plan, store: store, drops: drops, threads: pipeline.threads, executor: executor, now: started,
+      ignoresTriggers: ignoresTriggers)
     // Where this fails, the run itself says why.
     let explanation = try? runner.explain()
     var lost: Set<Digest> = []
@@ -161,6 +164,12 @@ public final class Session: Sendable {
       if try !folders.scan(stage).unsettled.isEmpty { return true }
     }
     return false
+  }
+
+  /// What the last pass stopped before, in words; empty where it went to the end.
+  public static func waiting(_ pipeline: PipelineFile, _ fileSystem: any FileSystem = PosixFileSystem()) throws -> String {
+    let store = Store(fileSystem, state: stateFolder(of: pipeline), report: { _ in })
+    return String(decoding: try StoreActions(store, fileSystem).note(TriggerNotes.waiting) ?? [], as: UTF8.self)
   }
 
   /// What a pass would do, and why; reads records only.

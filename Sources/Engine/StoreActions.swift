@@ -61,6 +61,8 @@ public struct StoreActions: ActionStore {
     }
   }
 
+  public func forgetMemo(_ key: Digest) throws { fileSystem.removeFileIfPossible(memoPath(key)) }
+
   private func memoPath(_ key: Digest) -> String {
     let name = key.description
     return Path.join(Path.join(Path.join(store.folder, "memos"), String(name.prefix(2))), name)

@@ -20,18 +20,18 @@ extension TriangularFactor {
       throw NumPyFormatError("a factor needs columns and finite numbers")
     }
     if array.shape == [columns * (columns + 1) / 2], rowCount >= columns {
-      var matrix = Matrix(rows: columns, columns: columns)
+      var storage: [Double] = []
+      storage.reserveCapacity(columns * columns)
       var next = 0
       for i in 0..<columns {
         guard array.values[next] >= 0 else {
           throw NumPyFormatError("a triangle has a non-negative diagonal")
         }
-        for j in i..<columns {
-          matrix[i, j] = array.values[next]
-          next += 1
-        }
+        storage += repeatElement(0, count: i)
+        storage += array.values[next..<next + columns - i]
+        next += columns - i
       }
-      self.init(matrix: matrix, rowCount: rowCount)
+      self.init(matrix: Matrix(rows: columns, columns: columns, storage: storage), rowCount: rowCount)
     } else if array.shape.count == 2, array.shape[1] == columns, array.shape[0] < columns,
       array.shape[0] == 0 ? rowCount == 0 : rowCount >= array.shape[0]
     {

@@ -36,19 +36,17 @@ public struct Ensemble: Sendable {
     references: ReferenceEnergies, cache: some FactorCache, threads: Int = 1,
     load: @Sendable (Digest) throws -> SourceFactors
   ) throws -> Ensemble {
+    let root = tree.root(selection)
     let refitted = try concurrentMap(members, threads: threads) { member in
       // A draw that leaves everything out (few sources) is drawn again.
       for attempt in 0..<64 {
-        let drawn = selection.resampled(member: member, attempt: attempt)
+        let drawn = root.resampled(member: member, attempt: attempt)
         let factor = try tree.factor(drawn, cache: cache, load: load)
         if factor.rowCount > 0 { return try solve(fit, tree.layout, factor, references) }
       }
       return (coefficients: fit.coefficients, energies: fit.referenceEnergies)
     }
-    let blocks = tree.sources.reduce(0) { sum, source in
-      sum
-        + Set(source.keys.map(\.block)).count { selection.multiplicity(source.source, $0) > 0 }
-    }
+    let blocks = root.units
     let notes =
       blocks < 10
       ? ["Bootstrap: only \(blocks) blocks to draw from; its spread is uncertain."] : []

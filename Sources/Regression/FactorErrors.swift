@@ -22,7 +22,7 @@ extension FactorTree {
   /// which groups and kinds are wanted, by being positive). One tree for each group and kind: a new
   /// source costs a path in each of its own.
   ///
-  /// Frames that an `EnergyCap` turned down keep their multiplier here.
+  /// Weights by energy and of outliers play no part.
   public func errors(
     coefficients: [Double], referenceEnergies: [Double], selection: Selection,
     cache: some FactorCache, threads: Int = 1, load: @Sendable (Digest) throws -> SourceFactors

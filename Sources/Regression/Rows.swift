@@ -22,24 +22,32 @@ public enum RowKind: String, Sendable, Codable, CaseIterable, Comparable {
   }
 }
 
-/// What rows of a source are kept apart by.
+/// What rows of a source are kept apart by, so that any weights can be applied to them later.
 public struct RowKey: Hashable, Comparable, Sendable, Codable {
   /// Index of the set of statistically independent units within the source.
   public var block: Int
   /// The user's label (`config_type`, folder).
   public var group: String
   public var kind: RowKind
+  /// How far above the source's own lowest energies the frames lie (see `EnergyLevel`): the grain of
+  /// weights by energy.
+  public var level: Int
+  /// Atoms of each frame, for energies and stresses, which are divided by its root; 0 where frames of
+  /// different sizes share a factor.
+  public var atoms: Int
 
-  public init(block: Int, group: String, kind: RowKind) {
+  public init(block: Int, group: String, kind: RowKind, level: Int = 0, atoms: Int = 0) {
     self.block = block
     self.group = group
     self.kind = kind
+    self.level = level
+    self.atoms = atoms
   }
 
   public static func < (a: RowKey, b: RowKey) -> Bool {
     if a.block != b.block { return a.block < b.block }
     if a.group != b.group { return a.group.utf8.lexicographicallyPrecedes(b.group.utf8) }
-    return a.kind < b.kind
+    return (a.kind, a.level, a.atoms) < (b.kind, b.level, b.atoms)
   }
 }
 

@@ -6,12 +6,21 @@ public struct Selection: Sendable {
   /// How often the rows of a block of a source are taken; 0 leaves them out. Must be a function of its
   /// arguments alone.
   public var multiplicity: @Sendable (_ source: Digest, _ block: Int) -> Int
+  /// What the weights of some rows of a source are multiplied by, >= 0, beyond what their group and kind
+  /// say: weights by energy, outliers. Must be a function of its arguments alone.
+  public var emphasis: @Sendable (_ source: Digest, _ key: RowKey) -> Double = { _, _ in 1 }
 
   public init(
     weights: Weights, multiplicity: @escaping @Sendable (Digest, Int) -> Int = { _, _ in 1 }
   ) {
     self.weights = weights
     self.multiplicity = multiplicity
+  }
+
+  /// What these rows are multiplied by, >= 0; 0 leaves them out.
+  public func multiplier(of key: RowKey, in source: Digest) -> Double {
+    let weight = weights.multiplier(of: key)
+    return weight > 0 ? weight * emphasis(source, key) : 0
   }
 
   /// The blocks that are not held out.
@@ -26,22 +35,24 @@ public struct Selection: Sendable {
 
   /// The same rows, each block taken Poisson(1) times.
   public func resampled(member: Int, attempt: Int = 0) -> Selection {
-    let original = multiplicity
-    return Selection(weights: weights) { source, block in
-      let times = original(source, block)
+    var result = self
+    result.multiplicity = { [multiplicity] source, block in
+      let times = multiplicity(source, block)
       return times == 0
         ? 0 : times * bootstrapCount(source: source, block: block, member: member, attempt: attempt)
     }
+    return result
   }
 
   /// The rows that a bootstrap member did not take: its test data, about 37 % of the blocks.
   public func leftOut(member: Int, attempt: Int = 0) -> Selection {
-    let original = multiplicity
-    return Selection(weights: weights) { source, block in
+    var result = self
+    result.multiplicity = { [multiplicity] source, block in
       let isTaken =
         bootstrapCount(source: source, block: block, member: member, attempt: attempt) > 0
-      return isTaken ? 0 : original(source, block)
+      return isTaken ? 0 : multiplicity(source, block)
     }
+    return result
   }
 }
 

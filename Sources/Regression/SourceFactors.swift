@@ -37,6 +37,8 @@ public struct SourceFactors: Sendable, Equatable {
       builder.add(leaf.key.block)
       builder.add(leaf.key.group)
       builder.add(leaf.key.kind.rawValue)
+      builder.add(leaf.key.level)
+      builder.add(leaf.key.atoms)
       leaf.statistics.add(to: &builder)
       builder.add(leaf.factor.rowCount)
       builder.add(leaf.factor.matrix.storage)
@@ -82,7 +84,7 @@ public struct SourceFactorsBuilder {
   /// `ColumnLayout` makes them. A label that is missing adds nothing.
   /// - Parameters:
   ///   - atoms: number of atoms of the configuration.
-  ///   - multiplier: what all its rows are multiplied by (see `EnergyCap`); 0 leaves them out.
+  ///   - multiplier: what all its rows are multiplied by for good; 0 leaves them out.
   public mutating func append(
     _ rows: Matrix, key: RowKey, atoms: Int, multiplier: Double = 1
   ) throws(RegressionError) {

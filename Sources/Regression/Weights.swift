@@ -1,5 +1,5 @@
-/// What rows are multiplied by, by kind of label, with exceptions by group. The convention of
-/// ACEpotentials: energies and stresses as totals over √N, weights multiply rows (not their squares).
+/// What rows are multiplied by, by kind of label, with exceptions by group; weights multiply rows, not
+/// their squares.
 public struct Weights: Sendable, Equatable, Codable {
   /// A group's own weights; nil takes the general one.
   public struct Group: Sendable, Equatable, Codable {
@@ -17,18 +17,41 @@ public struct Weights: Sendable, Equatable, Codable {
     public static let none = Group(energy: 0, forces: 0, stress: 0)
   }
 
+  /// How energies and stresses (V·σ) of configurations of different numbers of atoms N compare.
+  public enum Normalisation: String, Sendable, Codable, CaseIterable {
+    /// Totals over √N: every atom counts the same (ACEpotentials).
+    case rootOfAtoms = "root"
+    /// Totals over N: every configuration counts the same (FitSNAP, pacemaker).
+    case atoms = "atoms"
+    /// Totals: large configurations rule.
+    case total
+
+    /// What rows that were divided by √N are multiplied by.
+    func factor(atoms: Int) -> Double {
+      guard atoms > 0 else { return 1 }
+      return switch self {
+      case .rootOfAtoms: 1
+      case .atoms: 1 / Double(atoms).squareRoot()
+      case .total: Double(atoms).squareRoot()
+      }
+    }
+  }
+
   public var energy: Double
   public var forces: Double
   public var stress: Double
   public var groups: [String: Group]
+  public var normalisation: Normalisation
 
   public init(
-    energy: Double = 30, forces: Double = 1, stress: Double = 1, groups: [String: Group] = [:]
+    energy: Double = 30, forces: Double = 1, stress: Double = 1, groups: [String: Group] = [:],
+    normalisation: Normalisation = .rootOfAtoms
   ) {
     self.energy = energy
     self.forces = forces
     self.stress = stress
     self.groups = groups
+    self.normalisation = normalisation
   }
 
   public init(from decoder: any Decoder) throws {
@@ -38,6 +61,8 @@ public struct Weights: Sendable, Equatable, Codable {
     forces = try container.decodeIfPresent(Double.self, forKey: .forces) ?? defaults.forces
     stress = try container.decodeIfPresent(Double.self, forKey: .stress) ?? defaults.stress
     groups = try container.decodeIfPresent([String: Group].self, forKey: .groups) ?? [:]
+    normalisation =
+      try container.decodeIfPresent(Normalisation.self, forKey: .normalisation) ?? defaults.normalisation
   }
 
   /// What rows of `kind` in `group` are multiplied by, >= 0; 0 leaves them out.
@@ -48,6 +73,12 @@ public struct Weights: Sendable, Equatable, Codable {
     case .force: own?.forces ?? forces
     case .stress: own?.stress ?? stress
     }
+  }
+
+  /// What the rows under a key are multiplied by, >= 0; 0 leaves them out.
+  public func multiplier(of key: RowKey) -> Double {
+    let weight = multiplier(group: key.group, kind: key.kind)
+    return key.kind == .force ? weight : weight * normalisation.factor(atoms: key.atoms)
   }
 
   /// Weight 1 for one group and kind, 0 for all else: the rows whose residuals are wanted.
@@ -77,34 +108,3 @@ public struct Weights: Sendable, Equatable, Codable {
   }
 }
 
-/// Turns down frames far above the ground state, whose errors would otherwise rule the fit (an
-/// equation-of-state tail may lie 28 eV/atom up). The form follows pacemaker's energy-based weights,
-/// (ΔE + δ)⁻² for squared residuals.
-public struct EnergyCap: Sendable, Equatable, Codable {
-  /// Energy above the reference from which frames count less, eV/atom.
-  public var onset: Double
-  /// Softness δ of the decline, eV/atom.
-  public var softness: Double
-  /// Energy above the reference from which frames are left out, eV/atom; nil for never.
-  public var cutoff: Double?
-
-  public init(onset: Double = 1, softness: Double = 1, cutoff: Double? = nil) {
-    self.onset = onset
-    self.softness = softness
-    self.cutoff = cutoff
-  }
-
-  /// What all rows of a frame are multiplied by: 1 up to the onset, then
-  /// (onset + δ)/(ΔE + δ), continuous.
-  ///
-  /// `lowest` must be fixed for the project (the pipeline's own number, not "the lowest so far"):
-  /// otherwise one new source would change the rows of all others.
-  /// - Parameters:
-  ///   - energyPerAtom: of the frame, eV/atom.
-  ///   - lowest: the reference for its composition, eV/atom.
-  public func multiplier(energyPerAtom: Double, lowest: Double) -> Double {
-    let above = energyPerAtom - lowest
-    if let cutoff, above > cutoff { return 0 }
-    return above <= onset ? 1 : (onset + softness) / (above + softness)
-  }
-}

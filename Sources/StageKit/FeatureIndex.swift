@@ -14,13 +14,26 @@ public struct FeatureIndex: Sendable, Codable, Equatable {
     public var group: String
     /// Set of statistically independent units that it belongs to; the grain of held-out sets and bootstraps.
     public var block: Int
+    /// Class of its energy above the source's own lowest, or that of isolated atoms: with block and group the
+    /// grain of weights.
+    public var level: Int
+    /// Atoms of each of the pipeline's elements, in their order.
+    public var composition: [Int]
+    /// eV; nil where there is none.
+    public var energyPerAtom: Double?
 
-    public init(frame: Int, ionicStep: Int, atoms: Int, group: String, block: Int) {
+    public init(
+      frame: Int, ionicStep: Int, atoms: Int, group: String, block: Int, level: Int, composition: [Int],
+      energyPerAtom: Double?
+    ) {
       self.frame = frame
       self.ionicStep = ionicStep
       self.atoms = atoms
       self.group = group
       self.block = block
+      self.level = level
+      self.composition = composition
+      self.energyPerAtom = energyPerAtom
     }
   }
 
@@ -46,16 +59,19 @@ public struct FeatureIndex: Sendable, Codable, Equatable {
   /// The largest core repulsion that an atom of each element feels in these frames, eV; what rows were
   /// made of has the repulsion subtracted. Empty without one.
   public var coreEnergies: [String: Double]
+  /// The lowest energy of a lone atom of each element in these frames, eV.
+  public var isolatedAtoms: [String: Double]
 
   public init(
     frames: [Frame], environments: [Environments], basis: Digest, shortestDistances: [String: Double],
-    coreEnergies: [String: Double] = [:]
+    coreEnergies: [String: Double] = [:], isolatedAtoms: [String: Double] = [:]
   ) {
     self.frames = frames
     self.environments = environments
     self.basis = basis
     self.shortestDistances = shortestDistances
     self.coreEnergies = coreEnergies
+    self.isolatedAtoms = isolatedAtoms
   }
 
   public static func environmentsPart(_ element: String) -> String { "environments-\(element).npy" }

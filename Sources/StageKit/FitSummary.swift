@@ -1,3 +1,5 @@
+import Platform
+
 /// What a fit was and how good it is (part `fit.json` of a `potential`).
 public struct FitSummary: Sendable, Codable, Equatable {
   /// The basis in words ("linear ACE, SBessel, cutoff 5 Å, ranks 1–3").
@@ -28,9 +30,44 @@ public struct FitSummary: Sendable, Codable, Equatable {
   /// General weights by label.
   public var weightValues: [String: Double]
   public var errors: [ErrorLine]
+  /// What counts less because its errors stand out; empty where that was not asked for.
+  public var outliers: [Outlier]
   public var notes: [String]
   /// Predicted against reference values, for the report: a bounded sample.
   public var parity: [ParityPoint]
+
+  /// Rows of one kind of a block of a source whose error is far beyond those of the others.
+  public struct Outlier: Sendable, Codable, Equatable {
+    public var source: Digest
+    /// As people know it; the digest's first digits where nobody told.
+    public var name: String
+    /// Ionic steps, or frames of a collection.
+    public var steps: [Int]
+    public var group: String
+    public var quantity: String
+    /// Root mean square error and the largest that is not unusual, in `unit`.
+    public var error: Double
+    public var limit: Double
+    /// "meV/atom", "meV/Å", or, for stress, that of V·σ/√N: "meV/√atom".
+    public var unit: String
+    /// What the rows were multiplied by.
+    public var multiplier: Double
+
+    public init(
+      source: Digest, name: String, steps: [Int], group: String, quantity: String, error: Double, limit: Double,
+      unit: String, multiplier: Double
+    ) {
+      self.source = source
+      self.name = name
+      self.steps = steps
+      self.group = group
+      self.quantity = quantity
+      self.error = error
+      self.limit = limit
+      self.unit = unit
+      self.multiplier = multiplier
+    }
+  }
 
   /// Errors of one quantity in one group.
   public struct ErrorLine: Sendable, Codable, Equatable {
@@ -97,6 +134,7 @@ public struct FitSummary: Sendable, Codable, Equatable {
     weights = ""
     weightValues = [:]
     errors = []
+    outliers = []
     notes = []
     parity = []
   }

@@ -91,6 +91,20 @@ public struct StageContext: Sendable {
     try objects.keep(bytes, for: key)
     return bytes
   }
+
+  /// Says which memos of one use are still of use: those that the list before this one named and this
+  /// one does not are forgotten, so that what a fold keeps does not grow with every run.
+  public func keepMemos(_ keys: [Digest], of use: String) throws {
+    // The one memo that changes: it decides nothing but what is forgotten.
+    let place = Digest(of: "memos of use: \(project): \(use)")
+    let before = try objects.memo(place).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    let now = keys.map(\.description).joined(separator: "\n")
+    guard now != before else { return }
+    let kept = Set(keys)
+    let gone = before.split(separator: "\n").compactMap { Digest(hexadecimal: String($0)) }.filter { !kept.contains($0) }
+    try objects.keep(Array(now.utf8), for: place)
+    for key in gone { try objects.forgetMemo(key) }
+  }
 }
 
 /// Content-addressed storage as stages see it; the engine's store and an in-memory twin implement it.
@@ -101,6 +115,8 @@ public protocol ObjectAccess: Sendable {
   func memo(_ key: Digest) throws -> [UInt8]?
   /// Keeps bytes for a key. Keeping twice is harmless: a key names one value.
   func keep(_ bytes: [UInt8], for key: Digest) throws
+  /// Forgets what is kept for a key; harmless where there is nothing.
+  func forgetMemo(_ key: Digest) throws
 }
 
 /// A stage that cannot go on, in words for the user.

@@ -13,6 +13,7 @@ let runCommand = Command(
   options: [
     Option("dry-run", short: "n", "Say what would run, and why; change nothing."),
     Option("quiet-if-locked", "Exit silently (75) where another run holds the lock."),
+    Option("now", "Run stages that would still wait for more sources or their time ('when' in the pipeline)."),
     Option("no-wait", "Do not wait for files that were changed a moment ago."),
     Option("executor", value: "WHERE", "local, slurm or manual, instead of what the pipeline file says."),
     Option("accept-new-inbox", "The inbox was emptied and made anew on purpose: forget what it held."),
@@ -111,7 +112,9 @@ private func runOnce(_ arguments: Arguments) throws -> Int32 {
   defer { try? session.close() }
   if arguments.has("accept-new-inbox") { session.folders.acceptNewFolders() }
   let result: PassResult
-  do { result = try pass(session, console, stop, waits: !arguments.has("no-wait")) } catch let error as RunError
+  do {
+    result = try pass(session, console, stop, waits: !arguments.has("no-wait"), now: arguments.has("now"))
+  } catch let error as RunError
     where error.kind == .elsewhere
   {
     for command in error.commands { print(command) }
@@ -130,7 +133,9 @@ private func runOnce(_ arguments: Arguments) throws -> Int32 {
 }
 
 /// One pass; where files were changed a moment ago, it waits for them to settle and looks once more.
-private func pass(_ session: Session, _ console: RunConsole, _ stop: StopSignal, waits: Bool) throws -> PassResult {
+private func pass(_ session: Session, _ console: RunConsole, _ stop: StopSignal, waits: Bool, now: Bool) throws
+  -> PassResult
+{
   let settle = session.pipeline.settle
   if waits, settle > 0, try session.hasUnsettledDrops() {
     console.note("Waiting \(settle) s for files that were changed a moment ago.")
@@ -140,7 +145,7 @@ private func pass(_ session: Session, _ console: RunConsole, _ stop: StopSignal,
       Thread.sleep(forTimeInterval: min(0.2, max(0.01, end.timeIntervalSinceNow)))
     }
   }
-  return try session.pass(version: version, checkCancellation: stop.check, progress: console.show)
+  return try session.pass(version: version, ignoresTriggers: now, checkCancellation: stop.check, progress: console.show)
 }
 
 /// Set by SIGINT and SIGTERM; a second one ends the program at once.

@@ -7,7 +7,7 @@ let version = "0.1.0"
 /// All commands, in the order of the help.
 let commands: [Command] = [
   runCommand, watchCommand, checkCommand, statusCommand, explainCommand, retryCommand, verifyCommand,
-  repairCommand, cancelCommand, workCommand, stagesCommandEntry, convertCommand, predictCommand,
+  repairCommand, cancelCommand, workCommand, stagesCommandEntry, fitCommand, convertCommand, predictCommand,
   basisCommand, exportCommand,
 ]
 

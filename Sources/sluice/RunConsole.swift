@@ -36,6 +36,9 @@ final class RunConsole: Sendable {
       for diagnostic in record.diagnostics where record.ran > 0 && (!quiet || diagnostic.severity == .warning) {
         tell("\(Help.pad("", width))  \(diagnostic)")
       }
+    case .stageWaits(let waiting):
+      clear()
+      if !quiet { tell("\(Help.pad(waiting.stage, width))  waits: \(waiting.words)") }
     case .objectLost(let name):
       clear()
       tell("\(name) was damaged or missing in the store and is made again.")
@@ -85,11 +88,12 @@ final class RunConsole: Sendable {
     for name in record.unsettled {
       tell("left for a later run (it still changes, or breaks off and may go on): \(name)")
     }
+    if record.waiting != nil { note("Nothing is published before that; 'sluice run --now' does not wait.") }
     guard let latest = result.latest else { return }
     let outbox = shown(outbox)
     let folder = "\(outbox)/runs/\(padded(latest))"
     guard result.published != nil else {
-      note("Nothing new: run \(latest) stands. \(folder)")
+      note("\(record.waiting == nil ? "Nothing new: run" : "Run") \(latest) stands. \(folder)")
       return
     }
     if let change = SettingsChange(runs: "\(outbox)/runs", latest: latest) { tell("warning: \(change)") }

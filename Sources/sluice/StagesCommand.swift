@@ -17,6 +17,12 @@ func stagesCommand(_ arguments: Arguments) throws -> Int32 {
     print("  takes: " + list(description.takes.map { $0.isOptional ? "\($0.kind)?" : "\($0.kind)" }))
     print("  gives: " + list(description.gives.map { "\($0.kind)" }))
     printParameters(decoder.descriptions, indent: "  ")
+    if stage is any FoldStage.Type {
+      var trigger = ParameterDecoder.describing()
+      _ = try Trigger(parameters: &trigger)
+      print("  when: object\n    Of every stage that folds all sources: when it, and those after it, run.")
+      printParameters(trigger.descriptions, indent: "      ")
+    }
     print("")
   }
   if wanted.isEmpty || wanted.contains(executorName) {

@@ -23,6 +23,8 @@ let statusCommand = Command(
   print("inbox     \(pipeline.inbox)")
   print("outbox    \(pipeline.outbox)")
   print("now       " + (RunLock.holder(fileSystem, state: state).map { "\($0) holds the lock" } ?? "idle"))
+  let waiting = try Session.waiting(pipeline)
+  if !waiting.isEmpty { print("waiting   \(waiting)") }
   try showWork(pipeline, fileSystem, state)
   guard let number = try outbox.latestRun(), let record else {
     print("latest    none yet")

@@ -90,6 +90,7 @@ import TungstenReference
   }
 
   private struct Objects: ObjectAccess {
+    func forgetMemo(_ key: Digest) throws {}
     let store: InMemoryActionStore
     func bytes(_ part: ArtifactPart) throws -> [UInt8] { try store.bytes(part) }
     func memo(_ key: Digest) throws -> [UInt8]? { try store.memo(key) }

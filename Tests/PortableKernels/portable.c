@@ -16,7 +16,9 @@
 #define sluice_ace_rows portable_rows
 #define sluice_ace_scatter portable_scatter
 #define sluice_ace_values portable_values
+#define sluice_householder_panel portable_householder_panel
 
+#include "../../Sources/Bindings/CHouseholder/panel.c"
 #include "../../Sources/Bindings/CKernels/neighbors.c"
 #include "../../Sources/Bindings/CKernels/products.c"
 #include "../../Sources/Bindings/CKernels/radial.c"

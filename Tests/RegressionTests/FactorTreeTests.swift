@@ -75,7 +75,7 @@ import Testing
     let cache = InMemoryFactorCache()
     tree.smallestCachedNode = 8
     #expect(try tree.factor(selection, cache: cache, load: project.load) == whole)
-    #expect(cache.count < 30 / 4, "about one in eight nodes")
+    #expect(cache.count < 60 / 4, "nodes of eight of the 60 blocks and more")
     #expect(try tree.factor(selection, cache: cache, load: project.load) == whole)
   }
 

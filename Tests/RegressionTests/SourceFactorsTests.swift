@@ -166,15 +166,17 @@ import Testing
   }
 
   @Test func wildFramesAreTurnedDown() {
-    let cap = EnergyCap(onset: 1, softness: 0.5, cutoff: 20)
-    #expect(cap.multiplier(energyPerAtom: -8.9, lowest: -8.9) == 1)
-    #expect(cap.multiplier(energyPerAtom: -12, lowest: -8.9) == 1)
-    #expect(cap.multiplier(energyPerAtom: 1, lowest: 0) == 1)
-    let above = cap.multiplier(energyPerAtom: 1.0.nextUp, lowest: 0)
-    #expect(abs(above - 1) < 1e-15, "continuous at the onset")
-    #expect(cap.multiplier(energyPerAtom: 2.5, lowest: 0) == 0.5)
-    #expect(cap.multiplier(energyPerAtom: 20.1, lowest: 0) == 0)
-    let all = (0...200).map { cap.multiplier(energyPerAtom: Double($0) / 10, lowest: 0) }
+    let weights = EnergyWeights(onset: 1, softness: 0.5, cutoff: 20)
+    #expect(weights.multiplier(above: 0) == 1)
+    #expect(weights.multiplier(above: -3.1) == 1)
+    #expect(weights.multiplier(above: 1) == 1)
+    #expect(abs(weights.multiplier(above: 1.0.nextUp) - 1) < 1e-15, "continuous at the onset")
+    #expect(weights.multiplier(above: 2.5) == 0.5)
+    #expect(weights.multiplier(above: 20.1) == 0)
+    let all = (0...200).map { weights.multiplier(above: Double($0) / 10) }
     #expect(zip(all, all.dropFirst()).allSatisfy { $0 >= $1 })
+    // pacemaker's form for squares: (ΔE + δ)⁻² up to a constant.
+    let plain = EnergyWeights(softness: 0.7)
+    #expect(abs(plain.multiplier(above: 1.3) * 2.0 / 0.7 - 1) < 1e-15)
   }
 }

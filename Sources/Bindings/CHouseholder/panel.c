@@ -5,7 +5,9 @@
 // One row of the panel: eight doubles, split by the compiler where a processor has shorter vectors.
 typedef double v8 __attribute__((vector_size(64), aligned(8), may_alias));
 
+#ifndef CLONES  // tests build it without
 #define CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#endif
 
 // Each pass over the rows applies the last reflector (row = m * row - row[j-1] * c, which scales column j-1 to v)
 // and sums the products of column j with all columns, from which the next one is made.

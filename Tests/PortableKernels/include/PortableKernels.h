@@ -1,8 +1,11 @@
 // The entry points of CKernels as `portable_…`: same sources, compiled for baseline x86-64 alone, so that
 // tests run on any machine what only old processors would choose.
 #pragma once
+#include "CHouseholder.h"
 #include "CKernels.h"
 
+void portable_householder_panel(double *p, int64_t rows, int64_t stride, double *r, int64_t r_stride, double *t,
+    int64_t t_stride, int32_t width);
 void portable_radial_functions(const struct sluice_ace_radial *radial, const double *r, int32_t atoms,
     int32_t padded, int32_t stride, double *g, double *dg);
 void portable_mix(const double *mixing, int32_t rows, int32_t count, int32_t padded, int32_t stride, const
