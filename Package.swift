@@ -120,6 +120,7 @@ let testTargets: [Target] = [
     "PipelineTests",
     [
       "Engine", "StageKit", "StageLaws", "Configurations", "Platform", "TungstenReference", "VASP", "ACE",
+      "LinearAlgebra", "Regression",
     ]
       + pluginNames),
 ]

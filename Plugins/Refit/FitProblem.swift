@@ -100,6 +100,11 @@ struct FitProblem: Sendable {
       Prior.smoothness(factors: basis.columnFunctions.map { zip($0.ns, $0.ls).map { (n: $0, l: $1) } }))
     shortRange = try ShortRangePrior(
       evaluator, basis: Digest(of: basisJSON), learned.map(\.index), weight: options.shortRangeWeight, context)
+    guard tree.key(selection(.all)) != nil else {
+      throw StageError(
+        "no row is left to learn from: weights are zero, or everything is set apart as a test.",
+        remedy: "Look at 'weights' and 'test' of the refit stage.")
+    }
     try downweightOutliers()
     try chooseAnchors()
   }

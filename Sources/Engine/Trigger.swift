@@ -141,7 +141,7 @@ extension Pass {
       if next > now {
         parts.append(
           isEnough
-            ? "\(changes.all.count) sources collected; the next \(stage.id) is due at \(next)"
+            ? "\(changes.all.count) source\(changes.all.count == 1 ? "" : "s") collected; the next \(stage.id) is due at \(next)"
             : "not before \(next)")
         if isEnough { until = next }
       }

@@ -132,12 +132,21 @@ private struct FitRun {
     }
     let plan = try complete.plan(request.makesActiveSet ? .everything : .fitting, elements: elements)
     let console = RunConsole(plan: plan, quiet: request.quiet || request.json, verbose: request.verbose)
-    let outcome = try runner(plan, all).run(checkCancellation: stop.check, progress: console.show)
+    let outcome = try runner(plan, all).run(checkCancellation: stop.check) { event in
+      if let event = Self.toldEvent(event) { console.show(event) }
+    }
     let results = try FitResults(outcome, store, request, elements: elements)
     try lock.check()
     try results.write(to: request.output, fileSystem)
     results.show(passedOver: all.passedOver)
     return outcome.exitStatus
+  }
+
+  /// Nothing is said of candidates, which nobody asked for.
+  private static func toldEvent(_ event: RunEvent) -> RunEvent? {
+    guard case .stageFinished(var record) = event else { return event }
+    record.diagnostics.removeAll { $0.code == "no-candidates" }
+    return record.use == "candidates" ? nil : .stageFinished(record)
   }
 
   private static func sources(of outcome: RunOutcome) -> [Source] {

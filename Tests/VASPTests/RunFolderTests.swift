@@ -1,5 +1,6 @@
 import Configurations
 import Platform
+import TestSupport
 import Testing
 
 @testable import VASP

@@ -34,9 +34,9 @@ struct FitResults {
       files.append(("\(request.name).yaml", bytes))
       files.append(("\(request.name).yace", try Potential(yaml: bytes).yace))
       files.append(("fit.json", try store.bytes(summary)))
-    }
-    if let part = outcome.results["refit"]?.wholes[.potential]?.part("ensemble.npz") {
-      files.append((part.name, try store.bytes(part)))
+      if let part = potential.part("ensemble.npz") {
+        files.append(("\(request.name).ensemble.npz", try store.bytes(part)))
+      }
     }
     guard let summary = files.first(where: { $0.name == "fit.json" }) else {
       throw RunError(.bug, cause: "the fit gave no summary")
@@ -48,7 +48,7 @@ struct FitResults {
 
   /// Every file appears whole or not at all; what an earlier fit wrote and this one does not is taken away.
   func write(to folder: String, _ fileSystem: any FileSystem) throws {
-    let stale = ["fit.json", "report.html", "screening.json", "ensemble.npz", "\(request.name).asi"]
+    let stale = ["fit.json", "report.html", "screening.json", "\(request.name).ensemble.npz", "\(request.name).asi"]
     for name in stale where name == "fit.json" || !files.contains(where: { $0.name == name }) {
       fileSystem.removeFileIfPossible(Path.join(folder, name))
     }
