@@ -56,7 +56,6 @@ struct FitTests {
       #expect(try program.read("fit/" + name) == program.read("out/latest/potential/" + name), "\(name)")
     }
     #expect(try program.read("fit/fit.json") == program.read("out/latest/fit.json"))
-    #expect(try program.read("fit/screening.json") == program.read("out/latest/screening.json"))
     // What it wrote is a potential, and the labels are those of the data.
     let potential = try Potential(yaml: program.read("fit/tiny.yaml"))
     let frame = Samples.steps(3, seed: 1)[0]

@@ -85,6 +85,8 @@ import Testing
       guard let inverse = try? matrix.inverse() else { return }
       let shares = inverse.times(x)
       guard shares.allSatisfy({ $0 > -1e-9 && $0 < 1 + 1e-9 }) else { return }
+      // Corners on a line have an inverse of rounding errors only.
+      guard zip(matrix.times(shares), x).allSatisfy({ abs($0 - $1) < 1e-9 }) else { return }
       best = min(best, zip(shares, corners).reduce(0) { $0 + $1.0 * points[$1.1].e })
     }
     for (index, point) in points.enumerated() where zip(point.x, x).allSatisfy({ abs($0 - $1) < 1e-12 }) {
@@ -181,7 +183,7 @@ import Testing
     #expect(rule.multiplier(error: 1.01, limit: 1) == 0.5.squareRoot())
     #expect(rule.multiplier(error: 2, limit: 1) == 0.5)
     #expect(rule.multiplier(error: 2.1, limit: 1) == 0.5 * 0.5.squareRoot())
-    #expect(rule.multiplier(error: 1e9, limit: 1) == 1 / 1024)
+    #expect(rule.multiplier(error: 1e9, limit: 1) == 1.0 / 1024)
     for error in stride(from: 1.0, to: 900, by: 0.37) {
       let multiplier = rule.multiplier(error: error, limit: 1)
       #expect(multiplier * error <= 1 && multiplier * error > 0.7 - 1e-12)

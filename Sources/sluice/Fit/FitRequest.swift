@@ -63,21 +63,21 @@ struct FitRequest {
       }
       add(path[0], path[1], parts[1])
     }
-    if makesActiveSet {
-      // Grades against all data: one cluster, and nothing to rank.
-      if parameters["recluster"]?.contains(where: { $0.key == "clusters" }) != true { add("recluster", "clusters", "1") }
-      if parameters["rank"]?.contains(where: { $0.key == "score" }) != true {
-        add("rank", "score", quoted("d-optimality"))
-      }
-      add("candidates", "pools", "[]")
-      add("publish", "structures", quoted("none"))
-    }
+    // Grades against all data: one cluster, and nothing to rank.
+    addUnlessGiven("recluster", "clusters", "1")
+    addUnlessGiven("rank", "score", quoted("d-optimality"))
+    addUnlessGiven("candidates", "pools", "[]")
+    addUnlessGiven("publish", "structures", quoted("none"))
   }
 
   private static let stages = ["ingest", "screen", "featurize", "refit", "recluster", "candidates", "rank", "publish"]
 
   private mutating func add(_ stage: String, _ key: String, _ value: String) {
     parameters[stage, default: []].append((key, value))
+  }
+
+  private mutating func addUnlessGiven(_ stage: String, _ key: String, _ value: String) {
+    if parameters[stage]?.contains(where: { $0.key == key }) != true { add(stage, key, value) }
   }
 
   private mutating func addBasis(_ arguments: Arguments) {
