@@ -28,12 +28,14 @@ let fitCommand = Command(
     """,
   options: [
     Option("output", short: "o", value: "DIR", "Folder for the results: new, empty, or of an earlier fit."),
-    Option("elements", short: "e", value: "LIST", "Elements, as W,Re; default: those of the data. Others are set aside."),
+    Option(
+      "elements", short: "e", value: "LIST", "Elements, as W,Re; default: those of the data. Others are set aside."),
     Option("name", value: "NAME", "Of the potential; default: potential."),
     Option("test", short: "t", value: "TEST", repeats: true, "A share such as 0.1 (default), or files and folders."),
     Option("weights", short: "w", value: "WEIGHTS", "Default: 30/1/1."),
     Option("group-weights", value: "GROUP=WEIGHTS", repeats: true, "Of one group; 0/0/0 leaves it out."),
-    Option("normalisation", value: "HOW", "Energies, stresses: totals over root of N (root), over N (atoms), or total."),
+    Option(
+      "normalisation", value: "HOW", "Energies, stresses: totals over root of N (root), over N (atoms), or total."),
     Option("energy-weights", value: "HOW", "Less weight above the ground state: hull, lowest, hull:1:10."),
     Option("outliers", value: "T", "Less weight for runs with errors T robust deviations out (4 is usual)."),
     Option("functions", short: "n", value: "N", "Basis functions per element."),
@@ -48,7 +50,8 @@ let fitCommand = Command(
     Option("ensemble", value: "METHOD:N", "bootstrap:16, posterior:32, none …; as the refit stage names them."),
     Option("steps", value: "STEPS", "Which steps of a run or frames of a file, as convert takes them."),
     Option("seed", value: "N", "Another number, another choice of what is held out."),
-    Option("set", value: "STAGE.KEY=VALUE", repeats: true, "Any other parameter of a stage, as a pipeline file writes it."),
+    Option(
+      "set", value: "STAGE.KEY=VALUE", repeats: true, "Any other parameter of a stage, as a pipeline file writes it."),
     Option("no-active-set", "Neither NAME.asi nor report.html, whose active sets take time on large data."),
     Option("threads", value: "N", "Threads to use; default: all processors. The output does not depend on it."),
     Option("json", "The metrics as JSON on standard output, instead of the table."),

@@ -102,7 +102,9 @@ struct FitTests {
     let fit = try #require(metrics["fit"] as? [String: Any])
     let errors = try #require(fit["errors"] as? [[String: Any]])
     let test = try #require(
-      errors.first { $0["group"] as? String == "all" && $0["heldOut"] as? Bool == true && $0["quantity"] as? String == "energy" })
+      errors.first {
+        $0["group"] as? String == "all" && $0["heldOut"] as? Bool == true && $0["quantity"] as? String == "energy"
+      })
     #expect(test["count"] as? Int == 5)
     // The very coefficients of a fit that never saw the file.
     #expect(try self.fit(program, "data", "--test", "0", "--set", "screen.duplicates=false", "-o", "plain").status == 0)
@@ -138,7 +140,9 @@ struct FitTests {
     #expect(String(decoding: try program.read("mace.xyz"), as: UTF8.self).contains("REF_energy"))
     #expect(try fit(program, "data/bulk", "data/frames.xyz", "-o", "ase", "--no-active-set").status == 0)
     #expect(try fit(program, "data/bulk", "mace.xyz", "-o", "mace", "--no-active-set").status == 0)
-    let (a, b) = try (Potential(yaml: program.read("ase/potential.yaml")), Potential(yaml: program.read("mace/potential.yaml")))
+    let (a, b) = try (
+      Potential(yaml: program.read("ase/potential.yaml")), Potential(yaml: program.read("mace/potential.yaml"))
+    )
     let frame = Samples.steps(1, seed: 70)[0]
     let energies = try [a, b].map { try Evaluator($0.basis).evaluate($0, frame).energy }
     // Other digests, so another order of merging.
@@ -149,14 +153,16 @@ struct FitTests {
     let program = try prepared()
     try program.write("mine/notes.txt", "precious")
     for (words, says) in [
-      (["-o", "fit", "--cutoff", "-1"], "cutoff must be"), (["-o", "fit", "--prior", "strong"], "prior must be one of"),
+      (["-o", "fit", "--cutoff", "-1"], "cutoff must be"),
+      (["-o", "fit", "--prior", "strong"], "prior must be one of"),
       (["-o", "fit", "--weights", "1/2"], "three numbers"), (["-o", "fit", "--set", "fit.x=1"], "STAGE.KEY=VALUE"),
       (["-o", "fit", "--set", "refit.membres=1"], "membres"), (["-o", "mine"], "holds files that no fit made"),
       (["-o", "mine/notes.txt"], "is no folder"), ([], "--output is missing"), (["-o", "fit", "-e", "Xx"], "'Xx'"),
       (["-o", "fit", "--test", "0.1", "--test", "a.xyz"], "either one share"),
       (["-o", "fit", "--energy-weights", "hill"], "above must be one of"),
       (["-o", "fit", "--reference-energies", "W=x"], "energies by element"),
-      (["-o", "fit", "--name", "../evil"], "plain file name"), (["-o", "fit", "--test", "data/frames.xyz"], "cannot be both"),
+      (["-o", "fit", "--name", "../evil"], "plain file name"),
+      (["-o", "fit", "--test", "data/frames.xyz"], "cannot be both"),
     ] {
       let outcome = try program.run(["fit", "data"] + words)
       #expect(outcome.status == 2 && outcome.messages.contains(says), "\(words): \(outcome.messages)")

@@ -220,9 +220,10 @@ private struct Watchful: FoldStage, DriftMeasuring {
       """
     let file = try PipelineFile(Array(text.utf8), path: "toy.json5", stages: Self.registry)
     #expect(throws: ParameterError.self) { try Planner(stages: Self.registry).plan(file) }
-    #expect("\(try Self.plan("{ sources: 3, drift: 2, every: 90, at: ['06:00'] }"))".contains(
-      "   when: 3 changed sources or errors of new sources above 2 times the held-out ones, at most every 90 min, "
-        + "after 06:00 UTC\n"))
+    #expect(
+      "\(try Self.plan("{ sources: 3, drift: 2, every: 90, at: ['06:00'] }"))".contains(
+        "   when: 3 changed sources or errors of new sources above 2 times the held-out ones, at most every 90 min, "
+          + "after 06:00 UTC\n"))
   }
 
   /// Under watch, a stage that waits for its time gets its pass although nothing is dropped.

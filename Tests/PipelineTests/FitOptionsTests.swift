@@ -90,7 +90,9 @@ import TungstenReference
       var reader = ExtendedXYZReader(MemoryByteSource(bytes), name: "frames")
       let all = try reader.readAll()
       for frame in index.frames {
-        let peers = index.frames.filter { $0.block == frame.block && $0.group == frame.group && $0.level == frame.level }
+        let peers = index.frames.filter {
+          $0.block == frame.block && $0.group == frame.group && $0.level == frame.level
+        }
         let above = peers.map { $0.energyPerAtom! - reference }.reduce(0, +) / Double(peers.count)
         let factor = above > 6 ? 0 : above <= 0.05 ? 1 : 0.45 / (above + 0.4)
         let isCold = frame.group == "cold"
@@ -130,7 +132,8 @@ import TungstenReference
     #expect(first.record.stage("featurize").counters["sources featurized"] == 6)
     var results: Set<[Double]> = [try world.coefficients(first)]
     for change in [
-      "weights: { energy: 100 }", "weights: { groups: { warm: { forces: 0.1 } } }", "weights: { normalisation: 'total' }",
+      "weights: { energy: 100 }", "weights: { groups: { warm: { forces: 0.1 } } }",
+      "weights: { normalisation: 'total' }",
       "weights: { byEnergy: { above: 'lowest' } }", "weights: { byEnergy: { above: 'hull', cutoff: 0.5 } }",
       "referenceEnergies: { W: -4 }", "test: { groups: ['warm'] }", "weights: { stress: 0 }",
     ] {
@@ -147,7 +150,8 @@ import TungstenReference
 
   @Test func outliersAreNamedAndCountLess() throws {
     var units = (0..<10).map { number in
-      InMemoryDrops.Unit("good/run\(number).xml", group: "good", Samples.run(UInt64(number + 60), amplitude: 0.1).vasprun())
+      InMemoryDrops.Unit(
+        "good/run\(number).xml", group: "good", Samples.run(UInt64(number + 60), amplitude: 0.1).vasprun())
     }
     var wrong = Samples.frames(90, count: 4, amplitude: 0.1)
     for index in wrong.indices { wrong[index].labels.energy! += 1.5 * Double(wrong[index].count) }
@@ -208,7 +212,9 @@ import TungstenReference
     world.inbox.drop(Self.drops(), into: "ingest")
     let without = try world.run(Self.exact)
     // Of several the lowest, as the ground state of the atom.
-    world.inbox.drop([.init("atom.xyz", Samples.extendedXYZ([atom(-4.1, edge: edge), atom(-4.625, edge: 1.01 * edge)]))], into: "ingest")
+    world.inbox.drop(
+      [.init("atom.xyz", Samples.extendedXYZ([atom(-4.1, edge: edge), atom(-4.625, edge: 1.01 * edge)]))],
+      into: "ingest")
     let outcome = try world.run(Self.exact)
     #expect(try world.summary(outcome).referenceEnergies == [-4.625])
     #expect(try world.summary(outcome).referenceEnergyMethod == "isolated atoms")
@@ -238,7 +244,8 @@ import TungstenReference
     #expect(!lines.contains { $0.group == "warm" && !$0.heldOut })
 
     let source = try #require(
-      outcome.results["ingest"]?.collections[.configurations]?.first { $0.source.name == "frames.xyz" }).source
+      outcome.results["ingest"]?.collections[.configurations]?.first { $0.source.name == "frames.xyz" }
+    ).source
     let whole = try world.run(Self.exact + ", test: { sources: ['\(source.digest.description.prefix(10))'] }")
     let apart = World()
     apart.inbox.drop(Self.drops().filter { $0.name != "frames.xyz" }, into: "ingest")
@@ -249,7 +256,9 @@ import TungstenReference
   @Test func nothingToLearnFromIsSaid() throws {
     let world = World()
     world.inbox.drop(Self.drops(), into: "ingest")
-    for nothing in ["weights: { energy: 0, forces: 0, stress: 0 }", "weights: { byEnergy: { above: 'hull', cutoff: 1e-9 } }"] {
+    for nothing in [
+      "weights: { energy: 0, forces: 0, stress: 0 }", "weights: { byEnergy: { above: 'hull', cutoff: 1e-9 } }",
+    ] {
       do {
         _ = try world.run(Self.exact + ", " + nothing)
         Issue.record("\(nothing) was fitted")

@@ -23,7 +23,8 @@ import Testing
     var byHand = project
     for index in byHand.rows.indices where byHand.rows[index].key.kind != .force {
       let atoms = Double(byHand.rows[index].atoms)
-      let power = normalisation == .rootOfAtoms ? 1 : normalisation == .atoms ? 1 / atoms.squareRoot() : atoms.squareRoot()
+      let power =
+        normalisation == .rootOfAtoms ? 1 : normalisation == .atoms ? 1 / atoms.squareRoot() : atoms.squareRoot()
       for k in byHand.rows[index].rows.storage.indices { byHand.rows[index].rows.storage[k] *= power }
     }
     let fit = try Fit(
@@ -133,8 +134,10 @@ import Testing
   @Test func orderDoesNotMatterAndSmallChangesChangeNothing() {
     var generator = SeededGenerator(seed: 5)
     let points = (0..<40).map { _ in
-      ([Int.random(in: 0...4, using: &generator), Int.random(in: 1...4, using: &generator)],
-       Double.random(in: -9...0, using: &generator))
+      (
+        [Int.random(in: 0...4, using: &generator), Int.random(in: 1...4, using: &generator)],
+        Double.random(in: -9...0, using: &generator)
+      )
     }
     func state(_ points: [([Int], Double)]) -> GroundState {
       points.reduce(into: GroundState(elements: 2)) { $0.add(composition: $1.0, energyPerAtom: $1.1) }
@@ -151,7 +154,8 @@ import Testing
   }
 
   @Test func levelsDouble() {
-    #expect([-1, 0, 0.2499, 0.25, 0.4999, 0.5, 1, 2, 3.99, 4].map(EnergyLevel.level) == [0, 0, 0, 1, 1, 2, 3, 4, 4, 5])
+    #expect(
+      [-1, 0, 0.2499, 0.25, 0.4999, 0.5, 1, 2, 3.99, 4].map(EnergyLevel.level) == [0, 0, 0, 1, 1, 2, 3, 4, 4, 5])
     #expect(EnergyLevel.level(above: .infinity) == 30)
   }
 }

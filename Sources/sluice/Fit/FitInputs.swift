@@ -28,7 +28,9 @@ struct FitInputs: DropProvider {
     }
     for (input, result) in zip(list.units, found) {
       do {
-        if let unit = try result.get() { units.append(unit) } else {
+        if let unit = try result.get() {
+          units.append(unit)
+        } else {
           passedOver.append(PassedOver(input.name, .noFrames, "structures without labels"))
         }
       } catch let error as Diagnostic {
@@ -55,7 +57,9 @@ struct FitInputs: DropProvider {
   }
 
   func hasChanged(_ unit: DropUnit) throws -> Bool {
-    guard let own = units.first(where: { $0.drop.name == unit.name && $0.drop.digest == unit.digest }) else { return true }
+    guard let own = units.first(where: { $0.drop.name == unit.name && $0.drop.digest == unit.digest }) else {
+      return true
+    }
     return try own.signatures.contains { try FileSignature(fileSystem.status(of: $0.path)) != $0.signature }
   }
 

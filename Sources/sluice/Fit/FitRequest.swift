@@ -59,7 +59,8 @@ struct FitRequest {
       let parts = setting.split(separator: "=", maxSplits: 1).map(String.init)
       let path = parts[0].split(separator: ".", maxSplits: 1).map(String.init)
       guard parts.count == 2, path.count == 2, Self.stages.contains(path[0]) else {
-        throw UsageError("--set needs STAGE.KEY=VALUE with a stage of \(Self.stages.joined(separator: ", ")), not '\(setting)'")
+        throw UsageError(
+          "--set needs STAGE.KEY=VALUE with a stage of \(Self.stages.joined(separator: ", ")), not '\(setting)'")
       }
       add(path[0], path[1], parts[1])
     }
@@ -85,7 +86,9 @@ struct FitRequest {
       if let value = arguments.value(key) { add("featurize", key, number(value)) }
     }
     if let degree = arguments.value("degree") {
-      add("featurize", "degree", "[" + degree.split(separator: ",").map { number(String($0)) }.joined(separator: ",") + "]")
+      add(
+        "featurize", "degree",
+        "[" + degree.split(separator: ",").map { number(String($0)) }.joined(separator: ",") + "]")
     }
     for key in ["radial", "repulsion"] {
       if let value = arguments.value(key) { add("featurize", key, quoted(value)) }
@@ -151,7 +154,9 @@ struct FitRequest {
     if let value = arguments.value("ensemble") {
       let parts = value.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
       guard parts.count <= 2 else { throw UsageError("--ensemble needs METHOD:MEMBERS, not '\(value)'") }
-      add("refit", "ensemble", "{ method: \(quoted(parts[0]))" + (parts.count == 2 ? ", members: \(number(parts[1]))" : "") + " }")
+      add(
+        "refit", "ensemble",
+        "{ method: \(quoted(parts[0]))" + (parts.count == 2 ? ", members: \(number(parts[1]))" : "") + " }")
     }
     if let seed = try arguments.integer("seed", in: 0...Int.max) { add("refit", "heldOutSeed", String(seed)) }
   }
@@ -186,9 +191,12 @@ struct FitRequest {
 
   /// Nothing of anybody else's is mixed with results.
   func checkFolder(_ fileSystem: any FileSystem) throws {
-    guard let status = try fileSystem.statusIfPresent(of: Path.join(output, ".")) ?? fileSystem.statusIfPresent(of: output)
+    guard
+      let status = try fileSystem.statusIfPresent(of: Path.join(output, ".")) ?? fileSystem.statusIfPresent(of: output)
     else { return }
-    guard status.kind == .folder else { throw UsageError("'\(printable(output))' is no folder; -o names one for the results") }
+    guard status.kind == .folder else {
+      throw UsageError("'\(printable(output))' is no folder; -o names one for the results")
+    }
     let names = try fileSystem.entries(of: output).map(\.name)
     guard names.isEmpty || names.contains(".sluice") else {
       throw UsageError("'\(printable(output))' holds files that no fit made; name a new or empty folder")

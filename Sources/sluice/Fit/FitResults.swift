@@ -23,7 +23,8 @@ struct FitResults {
     var files: [(name: String, bytes: [UInt8])] = []
     if let publication = outcome.publication {
       for part in publication.parts {
-        let isWanted = part.name.hasPrefix("potential/") || ["fit.json", "report.html", "screening.json"].contains(part.name)
+        let isWanted =
+          part.name.hasPrefix("potential/") || ["fit.json", "report.html", "screening.json"].contains(part.name)
         if isWanted { files.append((Path.name(part.name), try store.bytes(part))) }
       }
     } else if let potential = outcome.results["refit"]?.wholes[.potential] {
@@ -61,7 +62,9 @@ struct FitResults {
       for kind in Set(passedOver.map(\.kind.rawValue)).sorted() {
         let names = passedOver.filter { $0.kind.rawValue == kind }
         let more = names.count > 3 ? " and \(names.count - 3) more" : ""
-        tell("passed over: \(names.prefix(3).map { printable($0.name) }.joined(separator: ", "))\(more): \(names[0].reason).")
+        tell(
+          "passed over: \(names.prefix(3).map { printable($0.name) }.joined(separator: ", "))\(more): \(names[0].reason)."
+        )
       }
     }
     if request.json {
@@ -71,9 +74,11 @@ struct FitResults {
     }
     print(table.text(width: isatty(1) == 1 ? StatusLine.width : nil), terminator: "")
     guard !request.quiet else { return }
-    print("\n\(fit.basis), \(fit.functions.reduce(0, +)) functions; \(fit.configurations) configurations, \(fit.rows) rows")
     print(
-      "prior: \(fit.regularisationMethod); \(Int(fit.effectiveDegreesOfFreedom.rounded())) effective degrees of freedom")
+      "\n\(fit.basis), \(fit.functions.reduce(0, +)) functions; \(fit.configurations) configurations, \(fit.rows) rows")
+    print(
+      "prior: \(fit.regularisationMethod); \(Int(fit.effectiveDegreesOfFreedom.rounded())) effective degrees of freedom"
+    )
     print("reference energies (\(fit.referenceEnergyMethod)), eV: " + references)
     for note in fit.notes { print("note: \(note)") }
     print("\(printable(request.output)): " + files.map(\.name).joined(separator: ", "))
