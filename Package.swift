@@ -125,6 +125,7 @@ let testTargets: [Target] = [
     "PipelineTests",
     [
       "Engine", "StageKit", "StageLaws", "Configurations", "Platform", "TungstenReference", "VASP", "ACE",
+      "LinearAlgebra", "Regression",
     ]
       + pluginNames),
 ]

@@ -90,6 +90,11 @@ struct FitProblem: Sendable {
     shortRange = try ShortRangePrior(
       evaluator, basis: Digest(of: basisJSON), learned.map(\.index), weight: options.shortRangeWeight, context)
     root = tree.root(selection(.all))
+    guard root.key != nil else {
+      throw StageError(
+        "no row is left to learn from: weights are zero, or everything is set apart as a test.",
+        remedy: "Look at 'weights' and 'test' of the refit stage.")
+    }
     try downweightOutliers()
     try chooseAnchors()
   }

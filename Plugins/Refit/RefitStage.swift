@@ -90,7 +90,8 @@ public struct RefitStage: FoldStage {
     ]
     summary.errors = errors.lines
     summary.outliers = problem.outliers.map(\.summary)
-    summary.notes = model.notes + problem.outlierNotes + (ensemble?.notes ?? []) + errors.notes + shortRange.map(\.cause)
+    summary.notes =
+      model.notes + problem.outlierNotes + (ensemble?.notes ?? []) + errors.notes + shortRange.map(\.cause)
     summary.parity = errors.parity
     return summary
   }

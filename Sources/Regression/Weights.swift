@@ -107,4 +107,3 @@ public struct Weights: Sendable, Equatable, Codable {
     return all.allSatisfy { $0 >= 0 && $0.isFinite } ? nil : "weights are finite and not negative"
   }
 }
-

@@ -48,7 +48,8 @@ struct Project {
           matrix.times(truth).map { $0 + noise * random() }
         }
         func add(_ kind: RowKind, _ matrix: Matrix) throws {
-          let key = RowKey(block: f % blocks, group: group, kind: kind)
+          let key = RowKey(
+            block: f % blocks, group: group, kind: kind, level: f % 2, atoms: kind == .force ? 0 : atoms)
           rows.append(Rows(source: source, key: key, atoms: atoms, rows: matrix))
           try builder.append(matrix, key: key, atoms: atoms)
         }
@@ -86,7 +87,7 @@ struct Project {
   func dense(_ selection: Selection) -> Matrix {
     var all = Matrix(rows: 0, columns: layout.columns)
     for entry in rows {
-      let weight = selection.weights.multiplier(group: entry.key.group, kind: entry.key.kind)
+      let weight = selection.multiplier(of: entry.key, in: entry.source)
       guard weight > 0 else { continue }
       var scaled = entry.rows
       for i in scaled.storage.indices { scaled.storage[i] *= weight }

@@ -74,10 +74,13 @@ import Testing
   @Test func featureIndicesReadBack() throws {
     let text = """
       {"basis":"\(Digest(of: "basis"))","coreEnergies":{"W":0.5},"environments":[{"element":"W","functions":20,"rows":16}],
-      "frames":[{"atoms":16,"block":4,"frame":3,"group":"bulk","ionicStep":30}],"shortestDistances":{"W-W":2.5}}
+      "frames":[{"atoms":16,"block":4,"composition":[16],"energyPerAtom":-8.5,"frame":3,"group":"bulk","ionicStep":30,
+      "level":1}],"isolatedAtoms":{"W":-4.5},"shortestDistances":{"W-W":2.5}}
       """
     let index = try CanonicalJSON.decode(FeatureIndex.self, Array(text.utf8))
-    #expect(index.frames == [.init(frame: 3, ionicStep: 30, atoms: 16, group: "bulk", block: 4)])
+    let frame = FeatureIndex.Frame(
+      frame: 3, ionicStep: 30, atoms: 16, group: "bulk", block: 4, level: 1, composition: [16], energyPerAtom: -8.5)
+    #expect(index.frames == [frame] && index.isolatedAtoms == ["W": -4.5])
     #expect(index.environments == [.init(element: "W", rows: 16, functions: 20)])
     #expect(index.basis == Digest(of: "basis"))
     #expect(try CanonicalJSON.decode(FeatureIndex.self, CanonicalJSON.encode(index)) == index)
