@@ -29,11 +29,11 @@ struct FitProblem: Sendable {
   let blocks: [BlockName]
   let heldOut: Set<BlockName>
   private let artifacts: [Digest: Artifact]
-  private var tree: FactorTree
+  private(set) var tree: FactorTree
   /// nil where nothing repels.
   let shortRange: ShortRangePrior?
-  private let smoothness: Prior
-  private let context: StageContext
+  private let smoothness: [Double]
+  let context: StageContext
 
   init(_ features: [SourceArtifact], _ context: StageContext, _ options: FitOptions) throws {
     self.options = options
@@ -78,8 +78,7 @@ struct FitProblem: Sendable {
     }
     blocks = frames.keys.sorted()
     heldOut = Self.heldOut(frames, options)
-    smoothness = .smoothness(
-      Prior.smoothness(factors: basis.columnFunctions.map { zip($0.ns, $0.ls).map { (n: $0, l: $1) } }))
+    smoothness = Prior.smoothness(factors: basis.columnFunctions.map { zip($0.ns, $0.ls).map { (n: $0, l: $1) } })
     shortRange = try ShortRangePrior(
       evaluator, basis: Digest(of: basisJSON), indices.map(\.index), weight: options.shortRangeWeight, context)
     if let shortRange {
@@ -115,35 +114,59 @@ struct FitProblem: Sendable {
   func fit(_ data: Data, prior: String) throws -> Fit {
     let factor = try tree.factor(selection(data), cache: cache, threads: context.threads, load: load)
     return try Fit(
-      factor, layout: tree.layout, references: references, prior: prior == "ridge" ? .ridge : smoothness,
+      factor, layout: tree.layout, references: references, prior: self.prior(named: prior),
       regularisation: options.regularisation)
   }
 
-  func ensemble(of fit: Fit) throws -> Ensemble? {
+  /// - Parameter configurations: for methods that need single rows.
+  func ensemble(of fit: Fit, _ configurations: [SourceArtifact]) throws -> Ensemble? {
+    let members = options.ensembleMembers
     switch options.ensembleMethod {
     case "bootstrap":
-      try Ensemble.bootstrap(
-        members: options.ensembleMembers, of: fit, tree: tree, selection: selection(.all), references: references,
+      return try Ensemble.bootstrap(
+        members: members, of: fit, tree: tree, selection: selection(.all), references: references,
         cache: cache, threads: context.threads, load: load)
-    case "posterior": Ensemble.posterior(members: options.ensembleMembers, of: fit, seed: 1)
-    default: nil
+    case "posterior": return Ensemble.posterior(members: members, of: fit, seed: 1)
+    case "leave-group-out":
+      let groups = Set(tree.sources.flatMap { $0.keys.map(\.group) })
+      let ensemble = try Ensemble.leavingGroupsOut(
+        groups.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }, of: fit, tree: tree, selection: selection(.all),
+        references: references, cache: cache, threads: context.threads, load: load)
+      guard ensemble.count < 2 else { return ensemble }
+      throw StageError(
+        "leave-group-out needs two groups of configurations or more.",
+        remedy: "Put the runs into folders by kind, set config_type, or choose another ensemble method.")
+    case "pops":
+      let rows = try PointwiseRows(problem: self, options: options).rows(configurations, context)
+      return try Ensemble.pointwiseOptimal(members: members, of: fit, rows: rows, seed: 1)
+    default: return nil
     }
   }
 
-  private func selection(_ data: Data) -> Regression.Selection {
+  func prior(named name: String) -> Prior {
+    switch name {
+    case "ridge": .ridge
+    case "automatic-relevance": .automaticRelevance(start: smoothness)
+    default: .smoothness(smoothness)
+    }
+  }
+
+  var layout: ColumnLayout { tree.layout }
+
+  func selection(_ data: Data) -> Regression.Selection {
     let without = data == .all ? [] : heldOut
     return Regression.Selection(weights: options.weights) {
       without.contains(BlockName(source: $0, block: $1)) ? 0 : 1
     }
   }
 
-  private var references: ReferenceEnergies {
+  var references: ReferenceEnergies {
     ReferenceEnergies(fixed: evaluator.basis.elements.map { options.givenReferenceEnergies[$0.symbol] })
   }
 
-  private var cache: MemoFactorCache { MemoFactorCache(context: context, columns: tree.layout.columns) }
+  var cache: MemoFactorCache { MemoFactorCache(context: context, columns: tree.layout.columns) }
 
-  private var load: @Sendable (Digest) throws -> SourceFactors {
+  var load: @Sendable (Digest) throws -> SourceFactors {
     { [artifacts, context] source in
       context.count("sources' factors read", 1)
       return try Self.factors(artifacts[source]!, context)
