@@ -67,6 +67,9 @@ public struct PublishStage: FoldStage {
     let potential = try Potential(yaml: yaml)
     draft.add("potential/\(context.project).yaml", yaml)
     draft.add("potential/\(context.project).yace", potential.yace)
+    if let ensemble = inputs.whole(.potential).part("ensemble.npz") {
+      draft.add("potential/\(context.project)-ensemble.npz", try context.bytes(ensemble))
+    }
     let sets = inputs.whole(.activeSets)
     var inverses: [(element: Element, inverse: Matrix)] = []
     for (index, element) in potential.basis.elements.enumerated() {

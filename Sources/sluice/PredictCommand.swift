@@ -21,6 +21,10 @@ let predictCommand = Command(
     Option("potential", short: "p", value: "FILE", "The potential: .yaml or .yace."),
     Option("output", short: "o", value: "OUT", "The extended XYZ file to write, '-' for standard output."),
     Option("active-set", short: "a", value: "FILE", "A .asi file: adds the column gamma, the extrapolation grade."),
+    Option(
+      "ensemble", short: "e", value: "FILE",
+      "An -ensemble.npz file: adds force_deviation (per atom: largest distance of a member from the mean, eV/Å), "
+        + "energy_deviation (standard deviation, eV/atom) and stress_deviation (largest distance, eV/Å³)."),
     Option("per-atom", "Adds the column energies, eV per atom."),
     Option("keys", value: "KEYS", "Names of the labels: ase (default) or mace (REF_energy …)."),
     Option("steps", value: "STEPS", "all (default), last, or every:N: those whose number is a multiple of N."),
@@ -43,7 +47,8 @@ private func predict(_ arguments: Arguments) throws -> Int32 {
   let predictor: Predictor
   do {
     predictor = try Predictor(
-      potential: file, activeSet: arguments.value("active-set"), perAtom: arguments.has("per-atom"),
+      potential: file, activeSet: arguments.value("active-set"), ensemble: arguments.value("ensemble"),
+      perAtom: arguments.has("per-atom"),
       writer: ExtendedXYZWriter(keys == "mace" ? .mace : .ase))
   } catch let error as Diagnostic {
     complain("\(error)")

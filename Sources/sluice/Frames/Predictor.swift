@@ -25,10 +25,11 @@ struct Predictor: Sendable {
   let potential: Potential
   private let evaluator: Evaluator
   private let inverses: [Matrix?]?
+  private let ensemble: PredictingEnsemble?
   private let perAtom: Bool
   private let writer: ExtendedXYZWriter
 
-  init(potential file: String, activeSet: String?, perAtom: Bool, writer: ExtendedXYZWriter) throws {
+  init(potential file: String, activeSet: String?, ensemble ensembleFile: String?, perAtom: Bool, writer: ExtendedXYZWriter) throws {
     let fileSystem = PosixFileSystem()
     let bytes = try fileSystem.readFile(file)
     do throws(PotentialFileError) {
@@ -41,6 +42,7 @@ struct Predictor: Sendable {
     evaluator = Evaluator(potential.basis, radial: .tabulated)
     let basis = potential.basis
     inverses = try activeSet.map { try Self.inverses($0, basis, fileSystem) }
+    ensemble = try ensembleFile.map { try PredictingEnsemble($0, basis, fileSystem) }
     self.perAtom = perAtom
     self.writer = writer
   }
@@ -86,6 +88,8 @@ struct Predictor: Sendable {
           if let inverses {
             try evaluator.grades(of: configuration, inverses: inverses, workspace: workspace)
           } else { nil }
+        let deviation = try ensemble?.deviation(
+          configuration, evaluator, embeddings: potential.embeddings, workspace)
         result.statistics.seconds += threadSeconds() - began
         guard evaluation.energy.isFinite, evaluation.forces.allSatisfy({ dot($0, $0).isFinite }) else {
           result.failures.append(
@@ -96,7 +100,7 @@ struct Predictor: Sendable {
         result.frames.append(
           PredictedFrame(
             source: configuration.provenance.source, atoms: configuration.count,
-            bytes: writer.frame(predicted(configuration, evaluation, grades))))
+            bytes: writer.frame(predicted(configuration, evaluation, grades, deviation))))
       } catch {
         result.failures.append(failure(configuration, error))
       }
@@ -105,13 +109,16 @@ struct Predictor: Sendable {
   }
 
   private func predicted(
-    _ configuration: Configuration, _ evaluation: Evaluation, _ grades: [Double]?
+    _ configuration: Configuration, _ evaluation: Evaluation, _ grades: [Double]?, _ deviation: EnsembleDeviation?
   ) -> Configuration {
     var frame = configuration
     frame.labels = Labels(
       energy: evaluation.energy, forces: evaluation.forces, stress: evaluation.stress, machineLearned: true)
     // What an earlier prediction left must not look like this one's.
     frame.properties["energies"] = perAtom ? .perAtomReals(evaluation.energies, columns: 1) : nil
+    frame.properties["force_deviation"] = deviation.map { .perAtomReals($0.forces, columns: 1) }
+    frame.properties["energy_deviation"] = deviation.map { .real($0.energy) }
+    frame.properties["stress_deviation"] = deviation?.stress.map { .real($0) }
     frame.properties["gamma"] = grades.map { .perAtomReals($0, columns: 1) }
     if case .text(let source)? = frame.properties["source"], case .integer(let step)? = frame.properties["ionic_step"] {
       frame.provenance.source = source
@@ -141,6 +148,51 @@ struct Predictor: Sendable {
     Diagnostic(
       .error, code: code,
       place: .init(file: configuration.provenance.source, ionicStep: configuration.provenance.ionicStep), cause: cause)
+  }
+}
+
+/// The members of an ensemble file, which the `potential` folder of a run holds.
+private struct PredictingEnsemble: Sendable {
+  /// Shape [members][columns].
+  private let coefficients: Matrix
+  /// eV/atom, shape [members][elements].
+  private let referenceEnergies: Matrix
+
+  init(_ file: String, _ basis: Basis, _ fileSystem: PosixFileSystem) throws {
+    func refusal(_ cause: String) -> Diagnostic {
+      Diagnostic(
+        .error, code: "ensemble-mismatch", place: .init(file: file), cause: cause,
+        remedy: "Give the -ensemble.npz that was published with this potential, and the potential as .yaml.")
+    }
+    let bytes = try fileSystem.readFile(file)
+    let members: (coefficients: Matrix, energies: Matrix)?
+    do {
+      let parts = Dictionary(
+        try NumPyArchive.decode(bytes).map { ($0.name, $0.bytes) }, uniquingKeysWith: { first, _ in first })
+      members = try parts["coefficients.npy"].flatMap { coefficients in
+        try parts["referenceEnergies.npy"].map { (try Matrix(numPyBytes: coefficients), try Matrix(numPyBytes: $0)) }
+      }
+    } catch {
+      throw refusal("this is no ensemble: \(error).")
+    }
+    guard let members, members.coefficients.rows > 1, members.energies.rows == members.coefficients.rows else {
+      throw refusal("it does not hold the coefficients and reference energies of two members or more.")
+    }
+    guard members.coefficients.columns == basis.columnCount, members.energies.columns == basis.elements.count else {
+      throw refusal(
+        "the potential has \(basis.columnCount) functions of \(basis.elements.count) elements, the ensemble "
+          + "\(members.coefficients.columns) of \(members.energies.columns).")
+    }
+    (coefficients, referenceEnergies) = members
+  }
+
+  func deviation(
+    _ configuration: Configuration, _ evaluator: Evaluator, embeddings: [Embedding], _ workspace: Workspace
+  ) throws(ACEError) -> EnsembleDeviation {
+    let evaluation = try evaluator.evaluateEnsemble(
+      coefficients, configuration, embeddings: embeddings, workspace: workspace)
+    return try EnsembleDeviation(
+      evaluation, of: configuration, basis: evaluator.basis, referenceEnergies: referenceEnergies)
   }
 }
 
