@@ -227,6 +227,8 @@ struct Study {
 do {
   let options = try Options(Array(CommandLine.arguments.dropFirst()))
   var all = try options.train.flatMap(read).filter { $0.labels.forces != nil && $0.labels.energy != nil }
+  // As the screen does.
+  all.removeAll { $0.labels.forces!.contains { length($0) > 100 } }
   // Copies in both parts would make the test easy.
   var seen: Set<Digest> = []
   all = all.filter { seen.insert($0.structureDigest(tolerance: 1e-4)).inserted && $0.count > 1 }
@@ -234,7 +236,8 @@ do {
     let digest = Digest(of: "held out \(configuration.structureDigest(tolerance: 1e-4))")
     return Double(digest.leadingBits >> 11) * 0x1p-53
   }
-  let training = Array(all.filter { lot($0) >= options.heldOut }.prefix(options.most))
+  let kept = all.filter { lot($0) >= options.heldOut }.sorted { lot($0) < lot($1) }
+  let training = Array(kept.prefix(options.most))
   var tests: [(name: String, configurations: [Configuration])] = [
     ("held out", all.filter { lot($0) < options.heldOut })
   ]

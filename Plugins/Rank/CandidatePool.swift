@@ -162,7 +162,8 @@ struct CandidatePool: Sendable {
   }
 
   private func grade(
-    _ structure: Configuration, _ projections: [ElementRows], _ deviations: MemberDeviations, _ source: Source, _ frame: Int
+    _ structure: Configuration, _ projections: [ElementRows], _ deviations: MemberDeviations, _ source: Source,
+    _ frame: Int
   ) throws -> GradedCandidate? {
     let count = structure.count
     var global = [Double](repeating: .infinity, count: count)

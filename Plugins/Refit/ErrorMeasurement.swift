@@ -197,7 +197,8 @@ extension ErrorMeasurement {
         parity.add("energy", energy / atoms, predicted / atoms, heldOut)
       }
       if let forces = configuration.labels.forces, let predicted = predictions[0].forces {
-        for (a, b) in zip(forces.flatMap { components($0) }, predicted.flatMap { components($0) }) { parity.add("force", a, b, heldOut) }
+        let pairs = zip(forces.flatMap { components($0) }, predicted.flatMap { components($0) })
+        for (reference, own) in pairs { parity.add("force", reference, own, heldOut) }
       }
       if let without = panel.withoutSource {
         if sources.last?.source != source { sources.append((source, frame.group, 0, ErrorTable())) }

@@ -49,7 +49,9 @@ struct FitOptions: Sendable {
     givenReferenceEnergies =
       try parameters.numbersByName(
         "referenceEnergies", unit: "eV", "Energies of isolated atoms by element; the others are fitted.") ?? [:]
-    (ensembleMethod, ensembleMembers, pointwiseRows) = try parameters.object("ensemble", "Models that differ as the data allow.") {
+    (ensembleMethod, ensembleMembers, pointwiseRows) = try parameters.object(
+      "ensemble", "Models that differ as the data allow."
+    ) {
       (inner: inout ParameterDecoder) throws(ParameterError) in
       (
         try inner.choice(

@@ -50,7 +50,9 @@ extension FitProblem {
           "Errors without a source are those of \(chosen.count) of \(indices.count) sources, chosen by their content.")
       }
     }
-    let groups = Set(tree.sources.flatMap { $0.keys.map(\.group) }).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    let groups = Set(tree.sources.flatMap { $0.keys.map(\.group) }).sorted {
+      $0.utf8.lexicographicallyPrecedes($1.utf8)
+    }
     guard groups.count > 1 else { return result }
     guard groups.count <= Self.mostGroups else {
       result.notes.append("There are \(groups.count) groups: they were not left out one by one.")

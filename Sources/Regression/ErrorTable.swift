@@ -159,7 +159,8 @@ public struct ErrorTable: Sendable, Equatable, Codable {
         entry.group.isEmpty ? "(all)" : entry.group, entry.quantity.rawValue,
         entry.split == .train ? "train" : "held-out", String(entry.count),
         Self.text(entry.meanAbsolute), Self.text(entry.rootMeanSquare), Self.text(entry.maximum),
-        entry.determination.map(Self.text) ?? "-", entry.quantity.unit, entry.notFinite > 0 ? "\(entry.notFinite) not finite" : "",
+        entry.determination.map(Self.text) ?? "-", entry.quantity.unit,
+        entry.notFinite > 0 ? "\(entry.notFinite) not finite" : "",
       ]
     }
     let table = [heading] + rows

@@ -60,7 +60,8 @@ public struct Fit: Sendable {
       spectrum = try Spectrum(problem, scales: scales)
       relevanceNotes =
         relevance.hasConverged
-        ? [] : ["Automatic relevance determination was stopped before it had converged, after \(relevance.steps) steps."]
+        ? []
+        : ["Automatic relevance determination was stopped before it had converged, after \(relevance.steps) steps."]
     }
     self.problem = problem
     self.scales = scales

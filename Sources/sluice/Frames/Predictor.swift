@@ -29,7 +29,10 @@ struct Predictor: Sendable {
   private let perAtom: Bool
   private let writer: ExtendedXYZWriter
 
-  init(potential file: String, activeSet: String?, ensemble ensembleFile: String?, perAtom: Bool, writer: ExtendedXYZWriter) throws {
+  init(
+    potential file: String, activeSet: String?, ensemble ensembleFile: String?, perAtom: Bool,
+    writer: ExtendedXYZWriter
+  ) throws {
     let fileSystem = PosixFileSystem()
     let bytes = try fileSystem.readFile(file)
     do throws(PotentialFileError) {
