@@ -81,6 +81,10 @@ let programs: [Target] = [
     name: "accuracy-benchmark",
     dependencies: ["ACE", "Regression", "Configurations", "VASP", "LinearAlgebra", "Platform"],
     path: "Benchmarks/Accuracy"),
+  .executableTarget(
+    name: "ensemble-benchmark",
+    dependencies: ["ACE", "Regression", "Novelty", "Configurations", "VASP", "LinearAlgebra", "Platform"],
+    path: "Benchmarks/Ensembles"),
 ]
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
