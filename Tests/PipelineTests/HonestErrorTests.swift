@@ -31,7 +31,7 @@ import Testing
     #expect(list.contains("force_deviation") && list.contains("energy_deviation"))
   }
 
-  @Test func errorsOfSourcesLeftOutAreThoseOfARefitWithoutThem() throws {
+  @Test func sourcesLeftOutAndElementsHaveTheirErrors() throws {
     let fixed = "heldOut: 0, prior: 'ridge', regularisation: 'fixed', lambda: 1e-3"
     let (whole, project) = try fit(fixed)
     #expect(whole.leftOutSources.count == whole.sources && whole.sources > 1)

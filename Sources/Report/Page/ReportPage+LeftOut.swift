@@ -51,7 +51,9 @@ extension ReportPage {
             case .force: errors.force
             case .stress: errors.stress
             }
-          cells.append(value.map { .number(numbers.significant($0 * quantity.factor), $0) } ?? .text("–"))
+          // Forces that symmetry makes zero are zero, not 10⁻¹¹.
+          cells.append(
+            value.map { .number($0 < 1e-9 ? "0" : numbers.significant($0 * quantity.factor), $0) } ?? .text("–"))
         }
       }
       return cells

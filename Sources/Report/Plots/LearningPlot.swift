@@ -50,9 +50,14 @@ package enum LearningPlot {
       ticks += [1, 2, 5].map { $0 * decade }
       decade *= 10
     }
+    // A narrow range holds too few of 1, 2, 5.
+    if ticks.count(where: { $0 >= least && $0 <= most }) < 3 {
+      let steps = [1, 1.2, 1.4, 1.7, 2, 2.5, 3, 4, 5, 6, 8]
+      ticks = ticks.filter(isPowerOfTen).flatMap { decade in steps.map { $0 * decade } }
+    }
     ticks = ticks.filter { $0 >= least && $0 <= most }
     if ticks.count > 7 { ticks = ticks.filter { value in isPowerOfTen(value) } }
-    axis.ticks = ticks.map { Axis.Tick(value: $0, label: NumberText(.typeset).significant($0, 1)) }
+    axis.ticks = ticks.map { Axis.Tick(value: $0, label: NumberText(.typeset).significant($0, 2)) }
     return axis
   }
 
