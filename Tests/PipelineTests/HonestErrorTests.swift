@@ -22,7 +22,7 @@ import Testing
     let (summary, project) = try fit("ensemble: { method: '\(method)', members: 5, rows: 300 }")
     #expect(summary.ensembleMethod == method && summary.ensembleMembers == 5)
     let parts = try NumPyArchive.decode(
-      project.files.readFile(project.path("outbox/latest/potential/tiny-ensemble.npz")))
+      project.files.readFile(project.path("outbox/latest/potential/tiny.ensemble.npz")))
     let members = try Matrix(numPyBytes: try #require(parts.first { $0.name == "coefficients.npy" }).bytes)
     #expect(members.rows == 5 && members.storage.allSatisfy(\.isFinite))
     #expect(members.row(0) != members.row(1))
