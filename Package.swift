@@ -146,7 +146,7 @@ if let runtime = Context.environment["SLUICE_FUZZER_RUNTIME"] {
   fuzzers = [
     .executableTarget(
       name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Driver",
-      linkerSettings: [.unsafeFlags([runtime]), .linkedLibrary("stdc++")])
+      linkerSettings: [.unsafeFlags([runtime]), .linkedLibrary("stdc++"), .linkedLibrary("m")])
   ]
 } else {
   fuzzers = []
