@@ -1,5 +1,6 @@
 # make run    the main job on the input in this repository
 # make test   every test; both install what is missing first
+# make bench-accuracy   errors on published data, docs/accuracy.md
 # make build | bench | format | lint | clean
 
 SWIFT ?= swift
@@ -7,7 +8,7 @@ CONFIGURATION ?= release
 BUILD = $(SWIFT) build -c $(CONFIGURATION)
 PIPELINE ?= pipelines/tungsten.json5
 
-.PHONY: build run test bench format lint clean setup
+.PHONY: build run test bench bench-accuracy format lint clean setup
 
 build: setup
 	@$(BUILD) --product sluice
@@ -23,6 +24,11 @@ test: setup
 bench: setup
 	@$(BUILD)
 	@sh Benchmarks/run.sh
+
+# TABLE=functions, cutoffs, radial, anchors or alloys for one of them; data from SLUICE_SHARED or ../shared
+bench-accuracy: setup
+	@$(BUILD) --product accuracy-benchmark
+	@$$($(BUILD) --show-bin-path)/accuracy-benchmark table $(TABLE)
 
 format:
 	@$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Plugins Tests Benchmarks

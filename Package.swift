@@ -81,6 +81,10 @@ let programs: [Target] = [
     name: "accuracy-benchmark",
     dependencies: ["ACE", "Regression", "Configurations", "VASP", "LinearAlgebra", "Platform"],
     path: "Benchmarks/Accuracy"),
+  .executableTarget(
+    name: "ensemble-benchmark",
+    dependencies: ["ACE", "Regression", "Novelty", "Configurations", "VASP", "LinearAlgebra", "Platform"],
+    path: "Benchmarks/Ensembles"),
 ]
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -101,7 +105,7 @@ let testTargets: [Target] = [
       "TestSupport", "Engine", "StageKit", "VASP", "ACE", "Regression", "LinearAlgebra", "Configurations", "Platform",
     ]
       + pluginNames, path: "Tests/Fuzz/Targets"),
-  tests("FuzzTests", ["FuzzTargets", "Configurations", "Platform", "VASP"]),
+  tests("FuzzTests", ["FuzzTargets", "Configurations", "Platform", "VASP", "Engine", "ACE", "LinearAlgebra"]),
   tests("PlatformTests", ["Platform"]),
   tests("ConfigurationsTests", ["Configurations", "Platform", "TungstenReference"]),
   tests("VASPTests", ["VASP", "Configurations", "Platform", "TungstenReference"]),
@@ -125,6 +129,7 @@ let testTargets: [Target] = [
     "PipelineTests",
     [
       "Engine", "StageKit", "StageLaws", "Configurations", "Platform", "TungstenReference", "VASP", "ACE",
+      "LinearAlgebra", "Regression",
     ]
       + pluginNames),
 ]
@@ -141,7 +146,7 @@ if let runtime = Context.environment["SLUICE_FUZZER_RUNTIME"] {
   fuzzers = [
     .executableTarget(
       name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Driver",
-      linkerSettings: [.unsafeFlags([runtime]), .linkedLibrary("stdc++")])
+      linkerSettings: [.unsafeFlags([runtime]), .linkedLibrary("stdc++"), .linkedLibrary("m")])
   ]
 } else {
   fuzzers = []

@@ -23,6 +23,15 @@ struct DataSet {
       training = all.filter { Self.number(of: $0).map(numbers.contains) ?? false }
       test += all.filter { !(Self.number(of: $0).map(numbers.contains) ?? false) }
     }
+    if options.testEvery > 0 {
+      var seen: [String: Int] = [:]
+      let all = training
+      training = []
+      for frame in all {
+        seen[frame.group, default: 0] += 1
+        if seen[frame.group]! % options.testEvery == 0 { test.append(frame) } else { training.append(frame) }
+      }
+    }
     training = stride(from: 0, to: training.count, by: options.every).map { training[$0] }
   }
 
@@ -51,4 +60,9 @@ struct DataSet {
     default: nil
     }
   }
+}
+
+extension Configuration {
+  /// What its file calls `config_type`.
+  var group: String { provenance.group ?? "" }
 }

@@ -61,17 +61,33 @@ struct Options {
   var trainingErrors = Int.max
   /// Core repulsion of all pairs.
   var repels = false
+  /// Number of folds of the training frames for cross-validation; 0 for none.
+  var folds = 0
+  /// Radial functions mixed for the pairs' own distances.
+  var adapted: AdaptedRadial?
+  var totalDegree: TotalDegree?
+  /// Every n-th frame of each `config_type` of the training files tests instead; 0 for none.
+  var testEvery = 0
+  /// Largest number of elements that a function involves, its centre's included.
+  var elementsPerFunction: Int?
+  /// Errors by `config_type`, too.
+  var byGroup = false
   /// Weight of the short-range anchors; nil for none, and then nothing is scanned.
   var anchors: Double?
 
   static let usage = """
-    usage: accuracy-benchmark [table SHARED | fit OPTIONS]
-      table      the tables of docs/accuracy.md from the folder of reference data; without an argument
-                 from $SLUICE_SHARED or ../shared
+    usage: accuracy-benchmark [table [NAME] | fit OPTIONS]
+      table      the tables of docs/accuracy.md, or one of them: functions, cutoffs, radial, anchors,
+                 alloys;
+                 the reference data are in $SLUICE_SHARED or ../shared
       fit        --train FILES --test FILES (extended XYZ, perhaps compressed; commas between)
                  --train-numbers FILE --source NAME   split one list of files by the numbers in `sid`
-                 --functions N --order N --cutoff Å --radial SBessel|ChebExpCos:LAMBDA|ChebPow:LAMBDA
+                 --test-every N   every n-th frame of each config_type tests  --by-group yes|no
+                 --functions N --order N --elements-per-function N
+                 --cutoff Å --radial SBessel|ChebExpCos:LAMBDA|ChebPow:LAMBDA
                  --repulsion none|auto  --anchors WEIGHT (then the short range is scanned)
+                 --folds N  --adapted K:FROM:TO:DECAY:ANGULAR:ENVELOPE:DERIVATIVE
+                 --degree D1,D2,…[:wn:wl]
                  --nradmax N,… --lmax L,… (by rank)   --threads N --training-errors FRAMES --every N
                  --weights E/F/S,…  --prior ridge|smoothness[-unit][:p:wl:wn],…
                  --regularisation evidence|gcv|NUMBER,…   (all combinations of the three)
@@ -103,6 +119,12 @@ struct Options {
     case "--threads": threads = try integer(value)
     case "--every": every = max(1, try integer(value))
     case "--training-errors": trainingErrors = try integer(value)
+    case "--folds": folds = try integer(value)
+    case "--adapted": adapted = try AdaptedRadial(value)
+    case "--test-every": testEvery = try integer(value)
+    case "--elements-per-function": elementsPerFunction = try integer(value)
+    case "--by-group": byGroup = value == "yes"
+    case "--degree": totalDegree = try Self.degree(value)
     case "--repulsion": repels = value == "auto"
     case "--anchors": anchors = try number(value)
     case "--radial": radial = try Self.radial(value)
@@ -132,6 +154,15 @@ struct Options {
     }
   }
 
+  /// D1,D2,…[:wn:wl].
+  static func degree(_ text: String) throws -> TotalDegree {
+    let parts = text.split(separator: ":").map(String.init)
+    return TotalDegree(
+      try parts[0].split(separator: ",").map { try number(String($0)) },
+      radialWeight: parts.count > 1 ? try number(parts[1]) : 1,
+      angularWeight: parts.count > 2 ? try number(parts[2]) : 2.0 / 3)
+  }
+
   private static func weights(_ text: String) throws -> Weights {
     let parts = try text.split(separator: "/").map { try number(String($0)) }
     guard parts.count == 3 else { throw UsageError(description: "weights are E/F/S, not '\(text)'") }
@@ -144,7 +175,7 @@ private func integer(_ text: String) throws -> Int {
   return value
 }
 
-private func number(_ text: String) throws -> Double {
+func number(_ text: String) throws -> Double {
   guard let value = Double(text) else { throw UsageError(description: "'\(text)' is not a number") }
   return value
 }

@@ -23,16 +23,18 @@ struct Study {
     }
     let specification = BasisSpecification(
       elements: data.elements, cutoff: options.cutoff, radial: options.radial, order: options.order,
-      limits: limits.map { [$0] }, functionsPerElement: options.functions,
+      limits: limits.map { [$0] }, functionsPerElement: options.totalDegree == nil ? options.functions : nil,
+      totalDegree: options.totalDegree, elementsPerFunction: options.elementsPerFunction,
       repulsion: options.repels ? PairRepulsion.automatic(data.elements) : [:])
-    evaluator = Evaluator(try Basis(specification))
+    let plain = try Basis(specification)
+    evaluator = Evaluator(try options.adapted?.applied(to: plain) ?? plain)
     layout = ColumnLayout(basis: evaluator.basis.columnCount, elements: evaluator.basis.elements.count)
   }
 
   func run() throws {
     print("\(options.title): \(description)")
     let start = clock.uptime
-    let (tree, factors) = try factorTree()
+    let (tree, factors, sources) = try factorTree()
     let featurized = clock.uptime
     print("  features and factors in \(seconds(featurized - start)) s")
     print(
@@ -68,6 +70,14 @@ struct Study {
                 + "\(decimals(anchored.effectiveDegreesOfFreedom, 1)), \(decimals(anchored.logEvidence, 0))")
             try study.report(anchored, anchored: true)
           }
+          for group in options.byGroup ? Set(data.test.map(\.group)).sorted() : [] {
+            print("    \(group): \(figures(table, .heldOut, group: group))")
+          }
+          if options.folds > 0 {
+            let table = try crossValidated(
+              sources, factors, weights, prior.prior(evaluator.basis), regularisation.value)
+            print("    CV: \(figures(table, .heldOut))")
+          }
           for note in fit.notes { print("    \(note)") }
         }
       }
@@ -86,7 +96,7 @@ struct Study {
 
   /// Eight sources of interleaved frames in place of the pipeline's runs: how frames are cut into
   /// sources, blocks and groups changes a fit by rounding only.
-  private func factorTree() throws -> (FactorTree, [Digest: SourceFactors]) {
+  private func factorTree() throws -> (FactorTree, [Digest: SourceFactors], [TreeSource]) {
     let count = min(8, data.training.count)
     let parts = try concurrentMap(count, threads: options.threads) { part in
       try factors(data.training.indices.filter { $0 % count == part })
@@ -98,7 +108,36 @@ struct Study {
       byDigest[digest] = factors
       sources.append(TreeSource(source: digest, factors: factors))
     }
-    return (try FactorTree(layout: layout, sources: sources), byDigest)
+    return (try FactorTree(layout: layout, sources: sources), byDigest, sources)
+  }
+
+  /// Errors of the training frames, each predicted by the fit to the other folds.
+  private func crossValidated(
+    _ sources: [TreeSource], _ factors: [Digest: SourceFactors], _ weights: Weights, _ prior: Prior,
+    _ regularisation: Regularisation
+  ) throws -> ErrorTable {
+    let folds = options.folds
+    let tables = try concurrentMap(folds, threads: options.threads) { fold in
+      let others = sources.indices.filter { $0 % folds != fold }.map { sources[$0] }
+      let selection = Regression.Selection(weights: weights)
+      let factor = try FactorTree(layout: layout, sources: others).factor(
+        selection, cache: NoFactorCache(), threads: 1
+      ) { factors[$0]! }
+      let fit = try Fit(
+        factor, layout: layout, references: .leastSquares(elements: layout.elements), prior: prior,
+        regularisation: regularisation)
+      let potential = try Potential(
+        basis: evaluator.basis, columns: fit.coefficients, referenceEnergies: fit.referenceEnergies)
+      var table = ErrorTable()
+      let workspace = Workspace()
+      for index in data.training.indices where index % sources.count % folds == fold {
+        try add(data.training[index], potential, .heldOut, workspace, to: &table)
+      }
+      return table
+    }
+    var table = ErrorTable()
+    for part in tables { table.merge(part) }
+    return table
   }
 
   private func factors(_ frames: [Int]) throws -> SourceFactors {
@@ -165,15 +204,20 @@ struct Study {
     to table: inout ErrorTable
   ) throws {
     let predicted = try evaluator.evaluate(potential, configuration, workspace: workspace)
+    func add(_ residuals: [Double], _ quantity: ErrorTable.Quantity) {
+      table.add(residuals, group: "", quantity: quantity, split: split)
+      guard options.byGroup else { return }
+      table.add(residuals, group: configuration.group, quantity: quantity, split: split)
+    }
     if let energy = configuration.labels.energy {
-      table.add([(predicted.energy - energy) / Double(configuration.count)], group: "", quantity: .energy, split: split)
+      add([(predicted.energy - energy) / Double(configuration.count)], .energy)
     }
     if let forces = configuration.labels.forces {
       let residuals = zip(predicted.forces, forces).flatMap { a, b in [a.x - b.x, a.y - b.y, a.z - b.z] }
-      table.add(residuals, group: "", quantity: .force, split: split)
+      add(residuals, .force)
     }
     if let stress = configuration.labels.stress, let own = predicted.stress {
-      table.add(zip(voigt(own), voigt(stress)).map { $0 - $1 }, group: "", quantity: .stress, split: split)
+      add(zip(voigt(own), voigt(stress)).map { $0 - $1 }, .stress)
     }
   }
 

@@ -3,10 +3,10 @@
 import Regression
 
 /// MAE of energy, force and stress, a bar, and the RMSE of the three.
-func figures(_ table: ErrorTable, _ split: ErrorTable.Split) -> String {
+func figures(_ table: ErrorTable, _ split: ErrorTable.Split, group: String = "") -> String {
   func line(_ value: (ErrorTable.Entry) -> Double) -> String {
-    ErrorTable.Quantity.allCases.map { quantity in
-      guard let entry = table.entry(group: "", quantity: quantity, split: split) else { return "-" }
+    [ErrorTable.Quantity.energy, .force, .stress].map { quantity in
+      guard let entry = table.entry(group: group, quantity: quantity, split: split) else { return "-" }
       return quantity == .force ? decimals(value(entry) / 1000, 4) : decimals(value(entry), 3)
     }.joined(separator: " ")
   }

@@ -12,8 +12,8 @@ do {
     let options = try Options(Array(arguments.dropFirst()))
     try Study(options, DataSet(options)).run()
   case "table":
-    let named = arguments.dropFirst().first ?? ProcessInfo.processInfo.environment["SLUICE_SHARED"]
-    try runTables(shared: named ?? "../shared")
+    try runTables(
+      arguments.dropFirst().first, shared: ProcessInfo.processInfo.environment["SLUICE_SHARED"] ?? "../shared")
   default:
     print(Options.usage)
   }

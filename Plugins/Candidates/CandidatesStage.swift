@@ -8,7 +8,7 @@ import VASP
 /// Reads structures that might be computed next.
 public struct CandidatesStage: ImportStage {
   public static let description = StageDescription(
-    name: "candidates", version: 1,
+    name: "candidates", version: 2,
     summary: "Reads unlabelled structures from pools: extended XYZ, POSCAR, CONTCAR, XDATCAR, LAMMPS dumps.",
     takes: [], gives: [.perSource(.candidates)])
 

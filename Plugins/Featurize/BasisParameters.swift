@@ -9,6 +9,7 @@ public struct BasisParameters: Sendable {
   let functions: Int
   /// Selection by total degree in place of a number of functions.
   let degree: TotalDegree?
+  let elementsPerFunction: Int
   let radial: RadialKind
   let repels: Bool
   let givenRepulsion: [String: PairRepulsion]
@@ -39,6 +40,9 @@ public struct BasisParameters: Sendable {
       if let problem = degree.problem(order: order) { throw parameters.refuse("degree", "is refused: \(problem)") }
       self.degree = degree
     }
+    elementsPerFunction = try parameters.integer(
+      "elementsPerFunction", default: Self.anyNumber, in: 2...Self.anyNumber,
+      "Most elements in one function, its centre's included: 2 where no structure has three elements.")
     radial = try Self.radial(&parameters)
     let repulsion = try parameters.choiceOrObjectsByName(
       "repulsion", of: ["auto", "none"], default: "auto",
@@ -58,6 +62,9 @@ public struct BasisParameters: Sendable {
       }
     }
   }
+
+  /// As many elements as a function of the largest order can have.
+  private static let anyNumber = 7
 
   private static func radial(_ parameters: inout ParameterDecoder) throws(ParameterError) -> RadialKind {
     let name = try parameters.choice(
@@ -81,6 +88,7 @@ public struct BasisParameters: Sendable {
     return BasisSpecification(
       elements: elements, cutoff: cutoff, radial: radial, order: order,
       functionsPerElement: degree == nil ? functions : nil, totalDegree: degree,
+      elementsPerFunction: elementsPerFunction < Self.anyNumber ? elementsPerFunction : nil,
       repulsion: automatic.merging(givenRepulsion) { $1 })
   }
 }

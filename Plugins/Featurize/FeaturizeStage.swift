@@ -142,6 +142,8 @@ private struct SourceFeatures {
           basisSums: rows.energy, composition: composition, energy: energy - (core?.energy ?? 0)),
         key: key(.energy), atoms: configuration.count)
     }
+    // By symmetry there is nothing else to learn of a lone atom.
+    guard !isIsolated else { return }
     if var forces = configuration.labels.forces {
       if let core { forces = zip(forces, core.forces).map { $0 - $1 } }
       try factors.append(

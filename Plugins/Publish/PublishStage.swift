@@ -82,9 +82,8 @@ public struct PublishStage: FoldStage {
     draft.add("potential/\(context.project).yaml", yaml)
     draft.add("potential/\(context.project).yace", potential.yace)
     // Members for `sluice predict --ensemble`.
-    if inputs.whole(.potential).part("ensemble.npz") != nil {
-      draft.add(
-        "potential/\(context.project).ensemble.npz", try context.bytes(inputs.whole(.potential), "ensemble.npz"))
+    if let ensemble = inputs.whole(.potential).part("ensemble.npz") {
+      draft.add("potential/\(context.project).ensemble.npz", try context.bytes(ensemble))
     }
     let sets = inputs.whole(.activeSets)
     var inverses: [(element: Element, inverse: Matrix)] = []

@@ -94,7 +94,9 @@ struct ReportBuilder {
       referenceEnergies: zip(fit.elements, fit.referenceEnergies).map { NamedValue($0, $1) },
       ensemble: fit.ensembleMembers == 0 ? "none" : "\(fit.ensembleMembers) members, \(fit.ensembleMethod)")
     content.warnings += fit.notes
-    content.errors = errors(fit.errors)
+    content.fit?.prunedFunctions = fit.prunedFunctions.count
+    content.errors = errors(fit.errors.filter { $0.quantity != "forceMagnitude" })
+    addDetails(fit, to: &content)
     for quantity in [ParityData.Quantity.energy, .force] {
       let points = fit.parity.filter { $0.quantity == quantity.rawValue }
       guard !points.isEmpty else { continue }
@@ -102,6 +104,36 @@ struct ReportBuilder {
         ParityData(
           quantity: quantity, reference: points.map(\.reference), predicted: points.map(\.predicted),
           isHeldOut: points.map(\.heldOut)))
+    }
+  }
+
+  private func addDetails(_ fit: StageKit.FitSummary, to content: inout ReportContent) {
+    func part(_ line: StageKit.FitSummary.ErrorLine, _ name: String, _ quantity: String) -> PartErrors {
+      PartErrors(
+        name: name, quantity: quantity, part: line.heldOut ? .heldOut : .training,
+        measures: ErrorMeasures(
+          count: line.count, meanAbsolute: 1e-3 * line.meanAbsolute, rootMeanSquare: 1e-3 * line.rootMeanSquare,
+          largest: 1e-3 * line.largest, determination: line.determination))
+    }
+    content.partErrors =
+      fit.errors.filter { $0.quantity == "forceMagnitude" && $0.group == "all" }
+      .map { part($0, "all atoms", "lengths of forces") }
+      + fit.elementErrors.map { part($0, $0.group, "force components") }
+      + fit.compositionErrors.map { part($0, $0.group, "energies") }
+    func errors(_ errors: StageKit.FitSummary.Errors) -> RootErrors {
+      RootErrors(
+        energy: errors.energy.map { 1e-3 * $0 }, force: errors.force.map { 1e-3 * $0 },
+        stress: errors.stress.map { $0 / 160.2176634 })
+    }
+    let names = Dictionary(
+      inputs.collection(.configurations).map { ($0.source.digest, $0.source.name) }, uniquingKeysWith: { a, _ in a })
+    content.leftOut = (fit.leftOutSources + fit.leftOutGroups).map { entry in
+      LeftOutErrors(
+        name: entry.source.map { names[$0] ?? $0.short } ?? entry.group, isGroup: entry.source == nil,
+        configurations: entry.configurations, fitted: errors(entry.fitted), leftOut: errors(entry.leftOut))
+    }
+    content.learningCurve = fit.learningCurve.map {
+      LearningPoint(configurations: $0.configurations, heldOut: errors($0.heldOut))
     }
   }
 
@@ -119,7 +151,7 @@ struct ReportBuilder {
       let scale = line.quantity == "stress" ? 1 / 160.2176634 : 1e-3
       let measures = ErrorMeasures(
         count: line.count, meanAbsolute: scale * line.meanAbsolute, rootMeanSquare: scale * line.rootMeanSquare,
-        largest: scale * line.largest)
+        largest: scale * line.largest, determination: line.determination)
       switch line.quantity {
       case "energy": groups[index].energy = measures
       case "force": groups[index].force = measures

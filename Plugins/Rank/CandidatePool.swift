@@ -15,8 +15,7 @@ struct GradedCandidate: Sendable {
   let localGrades: [Double]
   /// What the list is ordered by, per atom; finite.
   let scores: [Double]
-  /// eV/Å, per atom.
-  let deviations: [Double]
+  let deviations: MemberDeviations
   /// The atom with the largest score, and the cluster nearest to it.
   let atom: Int
   let cluster: Int
@@ -30,12 +29,22 @@ struct GradedCandidate: Sendable {
   var score: Double { scores[atom] }
   var globalGrade: Double { globalGrades.max() ?? 0 }
   var localGrade: Double { localGrades.max() ?? 0 }
-  var deviation: Double { deviations.max() ?? 0 }
+  var deviation: Double { deviations.forces.max() ?? 0 }
   /// Unique, and ordered by source and frame.
   var identifier: String {
     let digits = String(frame)
     return "\(source.digest) " + String(repeating: "0", count: max(0, 9 - digits.count)) + digits
   }
+}
+
+/// How far the members of the ensemble are apart in one structure; zeros without an ensemble.
+struct MemberDeviations: Sendable {
+  /// Standard deviation, eV/atom.
+  var energy: Double
+  /// Largest distance from the mean, eV/Å³; not a number without a cell.
+  var stress: Double
+  /// Largest distance from the mean for each atom, eV/Å.
+  var forces: [Double]
 }
 
 /// Evaluates candidates, source by source.
@@ -120,30 +129,41 @@ struct CandidatePool: Sendable {
     return parts
   }
 
-  private func deviations(_ item: SourceArtifact, _ structures: [Configuration]) throws -> [[Double]] {
+  private func deviations(_ item: SourceArtifact, _ structures: [Configuration]) throws -> [MemberDeviations] {
     var key = DigestBuilder()
-    key.add("candidate deviations 1")
+    key.add("candidate deviations 2")
     key.add(model.basisDigest)
     key.add(model.digest)
     key.add(item.artifact.digest)
+    // Energy, stress, then the atoms' forces, structure by structure.
     let bytes = try context.memo(key.finish()) {
-      let values = try concurrentMap(structures.count, threads: context.threads) { frame in
+      let values = try concurrentMap(structures.count, threads: context.threads) { frame -> [Double] in
         try context.checkCancellation()
-        return (try? model.forceDeviations(structures[frame], Workspace()))
-          ?? Array(repeating: Double.infinity, count: structures[frame].count)
+        let atoms = structures[frame].count
+        do {
+          guard let deviation = try model.deviation(structures[frame], Workspace()) else {
+            return Array(repeating: 0, count: atoms + 2)
+          }
+          return [deviation.energy, deviation.stress ?? .nan] + deviation.forces
+        } catch {
+          // What cannot be evaluated is listed apart.
+          return Array(repeating: .infinity, count: atoms + 2)
+        }
       }
       let all = Array(values.joined())
       return NumPyArray(shape: [all.count], values: all).encoded
     }
     var rest = try NumPyArray<Double>(decoding: bytes).values[...]
     return structures.map { structure in
-      defer { rest = rest.dropFirst(structure.count) }
-      return Array(rest.prefix(structure.count))
+      let own = Array(rest.prefix(structure.count + 2))
+      rest = rest.dropFirst(structure.count + 2)
+      return MemberDeviations(energy: own[0], stress: own[1], forces: Array(own[2...]))
     }
   }
 
   private func grade(
-    _ structure: Configuration, _ projections: [ElementRows], _ deviations: [Double], _ source: Source, _ frame: Int
+    _ structure: Configuration, _ projections: [ElementRows], _ deviations: MemberDeviations, _ source: Source,
+    _ frame: Int
   ) throws -> GradedCandidate? {
     let count = structure.count
     var global = [Double](repeating: .infinity, count: count)
@@ -159,7 +179,7 @@ struct CandidatePool: Sendable {
       let nearest = reference.clustering.nearestClusters(part.values)
       let globals = reference.sets.global.grades(part.values)
       let locals = reference.sets.grades(part.values, rule: options.rule, nearest: nearest)
-      let values = try score(part.values, reference, nearest, part.atoms.map { deviations[$0] })
+      let values = try score(part.values, reference, nearest, part.atoms.map { deviations.forces[$0] })
       for (row, atom) in part.atoms.enumerated() {
         global[atom] = globals[row]
         local[atom] = locals.grades[row]

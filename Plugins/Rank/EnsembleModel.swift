@@ -10,6 +10,8 @@ struct EnsembleModel: Sendable {
   let evaluator: Evaluator
   /// Coefficients, shape [members][columns]; nil without an ensemble.
   let members: Matrix?
+  /// eV/atom, shape [members][elements].
+  private let referenceEnergies: Matrix
   /// Of the basis alone: projections depend on nothing else.
   let basisDigest: Digest
   /// Of the coefficients of all members.
@@ -22,9 +24,13 @@ struct EnsembleModel: Sendable {
     if let part = artifact.part("ensemble.npz") {
       let files = try NumPyArchive.decode(context.bytes(part))
       members = try files.first { $0.name == "coefficients.npy" }.map { try Matrix(numPyBytes: $0.bytes) }
+      referenceEnergies =
+        try files.first { $0.name == "referenceEnergies.npy" }.map { try Matrix(numPyBytes: $0.bytes) }
+        ?? Matrix(rows: members?.rows ?? 0, columns: potential.basis.elements.count)
       digest = part.digest
     } else {
       members = nil
+      referenceEnergies = Matrix(rows: 0, columns: 0)
       digest = basisDigest
     }
   }
@@ -36,17 +42,12 @@ struct EnsembleModel: Sendable {
     } ?? 0
   }
 
-  /// For each atom the largest deviation of a member's force from the mean over members, eV/Å
-  /// (arXiv:2508.03405: the maximum, not the standard deviation); zeros without an ensemble.
-  func forceDeviations(_ configuration: Configuration, _ workspace: Workspace) throws -> [Double] {
-    guard let members, members.rows > 1 else { return Array(repeating: 0, count: configuration.count) }
-    let forces = try evaluator.evaluateEnsemble(
-      members, configuration, embeddings: potential.embeddings, workspace: workspace
-    ).forces
-    return (0..<configuration.count).map { atom in
-      let own = forces.map { $0[atom] }
-      let mean = own.reduce(Vector3.zero, +) / Double(own.count)
-      return own.map { length($0 - mean) }.max() ?? 0
-    }
+  /// How far the members are apart; nil without an ensemble.
+  func deviation(_ configuration: Configuration, _ workspace: Workspace) throws -> EnsembleDeviation? {
+    guard let members, members.rows > 1 else { return nil }
+    let evaluation = try evaluator.evaluateEnsemble(
+      members, configuration, embeddings: potential.embeddings, workspace: workspace)
+    return try EnsembleDeviation(
+      evaluation, of: configuration, basis: potential.basis, referenceEnergies: referenceEnergies)
   }
 }

@@ -56,13 +56,16 @@ struct RankedList {
     let verdict = candidate.score > options.score.threshold ? "" : "close to what is known: "
     let place = "\(options.score.words) \(rounded(candidate.score)) at atom \(candidate.atom + 1) (\(element))"
     let grades = "local grade \(grade(local)), global \(grade(global)), nearest cluster \(cluster)"
-    return Ranking.Entry(
+    var entry = Ranking.Entry(
       rank: rank, source: candidate.source.digest, frame: candidate.frame, formula: candidate.configuration.formula,
       atoms: candidate.configuration.count, score: candidate.score, gain: gain, globalGrade: candidate.globalGrade,
       localGrade: candidate.localGrade, ensembleForceDeviation: candidate.deviation, nearestCluster: cluster,
       atom: candidate.atom + 1, element: element, newAtoms: candidate.scores.count { $0 > options.score.threshold },
       reason: candidate.broken ?? "\(verdict)\(place), \(grades)"
     )
+    entry.ensembleEnergyDeviation = candidate.deviations.energy
+    entry.ensembleStressDeviation = candidate.deviations.stress.isNaN ? nil : candidate.deviations.stress
+    return entry
   }
 
   private static func words(_ reason: Novelty.Selection.Reason, _ ranks: [String: Int]) -> String? {
@@ -90,8 +93,12 @@ struct RankedList {
         "rank": .integer(rank),
         "gamma": .perAtomReals(candidate.globalGrades.map(finite), columns: 1),
         "gamma_local": .perAtomReals(candidate.localGrades.map(finite), columns: 1),
-        "force_deviation": .perAtomReals(candidate.deviations, columns: 1),
+        "force_deviation": .perAtomReals(candidate.deviations.forces, columns: 1),
+        "energy_deviation": .real(candidate.deviations.energy),
       ]
+      if !candidate.deviations.stress.isNaN {
+        configuration.properties["stress_deviation"] = .real(candidate.deviations.stress)
+      }
       ExtendedXYZWriter().append(configuration, to: &text)
     }
     return text

@@ -5,10 +5,15 @@ import Platform
 import Regression
 import StageKit
 
-/// Predicts configurations with a fit and compares with their labels.
+/// Predicts configurations with a fit and compares with their labels; beside it with fits that saw less.
 struct ErrorMeasurement: Sendable {
   struct Result {
     var lines: [FitSummary.ErrorLine] = []
+    var elements: [FitSummary.ErrorLine] = []
+    var compositions: [FitSummary.ErrorLine] = []
+    var sources: [FitSummary.LeftOut] = []
+    var groups: [FitSummary.LeftOut] = []
+    var curve: [FitSummary.LearningPoint] = []
     var parity: [FitSummary.ParityPoint] = []
     var notes: [String] = []
   }
@@ -17,24 +22,42 @@ struct ErrorMeasurement: Sendable {
   private static let sourcesAtOnce = 16
   /// Points of one kind in the parity plots.
   private static let paritySample = 1500
+  /// Lines of the table by composition.
+  private static let mostCompositions = 60
 
   let problem: FitProblem
+  /// The fit whose errors they are: one that never saw what is held out.
   let model: Fit
+  /// The fit to everything.
+  let whole: Fit
+  let leftOut: LeftOutFits
+  let curve: [LearningFit]
   let options: FitOptions
 
-  private struct Residuals: Sendable {
-    var energy: (reference: Double, predicted: Double)?
-    var forces: (reference: [Double], predicted: [Double])?
-    /// eV/Å³.
-    var stress: [Double] = []
+  /// What a model says of a configuration.
+  private struct Prediction: Sendable {
+    var energy: Double?
+    var forces: [Vector3]?
+    /// eV/Å³, nine components.
+    var stress: [Double]?
+  }
+
+  /// Who predicts a frame.
+  private struct Panel {
+    var models: [LinearModel]
+    /// Index of the fit to everything, 0 where it is the first.
+    var whole = 0
+    var withoutSource: Int?
+    var withoutGroup: Int?
+    /// Index of the learning curve's first fit.
+    var curve: Int?
   }
 
   func measure(_ configurations: [SourceArtifact], _ context: StageContext) throws -> Result {
     let potential = try problem.potential(model).potential
     let byDigest = Dictionary(uniqueKeysWithValues: configurations.map { ($0.source.digest, $0.artifact) })
     let shares = shares()
-    var table = ErrorTable()
-    var parity = ParitySample(limit: Self.paritySample)
+    var books = Books(curve: curve.count, parity: ParitySample(limit: Self.paritySample))
     var wanted: [(source: Source, frames: [FeatureIndex.Frame], artifact: Artifact)] = []
     for (source, index) in problem.indices {
       let frames = index.frames.filter { frame in
@@ -48,21 +71,33 @@ struct ErrorMeasurement: Sendable {
       let read = try concurrentMap(batch.count, threads: context.threads) {
         try Self.read(context.bytes(batch[$0].artifact, "configurations.extxyz"), batch[$0].source.name)
       }
-      let places = batch.indices.flatMap { k in batch[k].frames.map { (source: k, frame: $0) } }
-      let residuals = try concurrentMap(places.count, threads: context.threads) { k in
-        try context.checkCancellation()
-        return try self.residuals(potential, read[places[k].source][places[k].frame.frame])
+      let places = batch.indices.flatMap { k in
+        batch[k].frames.map { frame in
+          (source: k, frame: frame, panel: panel(batch[k].source, frame, onCurve: isHeldOut(batch[k].source, frame)))
+        }
       }
-      for (place, residual) in zip(places, residuals) {
-        let isHeldOut = isHeldOut(batch[place.source].source, place.frame)
-        add(residual, place.frame, heldOut: isHeldOut, &table, &parity)
+      let predictions = try concurrentMap(places.count, threads: context.threads) { k in
+        try context.checkCancellation()
+        let place = places[k]
+        return try self.predictions(place.panel.models, potential, read[place.source][place.frame.frame])
+      }
+      for (place, prediction) in zip(places, predictions) {
+        let source = batch[place.source].source
+        books.add(
+          read[place.source][place.frame.frame], prediction, place.panel, place.frame, source.digest,
+          heldOut: isHeldOut(source, place.frame))
       }
       context.progress(Double(start + batch.count) / Double(wanted.count), "errors")
     }
-    var result = Result(lines: lines(table), parity: parity.points)
+    var result = books.result(curve)
+    result.parity = books.parity.points
+    result.notes = leftOut.notes
     for (what, share) in [("Training", shares.training), ("Held-out", shares.heldOut)] where share < 1 {
       result.notes.append(
         "\(what) errors are those of a sample of about \(options.errorAtoms) atoms, \(percent(share)) of all.")
+    }
+    if books.compositions > Self.mostCompositions {
+      result.notes.append("Energies by composition: the \(Self.mostCompositions) with the most values.")
     }
     if !problem.hasTests {
       result.notes.append("Nothing is held out: there are fewer than five independent runs, or heldOut is 0.")
@@ -102,50 +137,224 @@ struct ErrorMeasurement: Sendable {
     return try reader.readAll()
   }
 
-  private func residuals(_ potential: Potential, _ configuration: Configuration) throws -> Residuals {
-    let predicted = try problem.evaluator.evaluate(potential, configuration)
-    var residuals = Residuals()
-    let atoms = Double(configuration.count)
-    if let energy = configuration.labels.energy { residuals.energy = (energy / atoms, predicted.energy / atoms) }
-    if let forces = configuration.labels.forces {
-      residuals.forces = (forces.flatMap(Self.components), predicted.forces.flatMap(Self.components))
+  private func panel(_ source: Source, _ frame: FeatureIndex.Frame, onCurve: Bool) -> Panel {
+    var panel = Panel(models: [model.linearModel])
+    func add(_ model: LinearModel) -> Int {
+      panel.models.append(model)
+      return panel.models.count - 1
     }
-    if let stress = configuration.labels.stress, let own = predicted.stress {
-      for k in 0..<3 {
-        residuals.stress += zip(Self.components(own[k]), Self.components(stress[k])).map { $0 - $1 }
+    let (own, group) = (leftOut.sources[source.digest], leftOut.groups[frame.group])
+    if (own ?? group) != nil, !problem.heldOut.isEmpty { panel.whole = add(whole.linearModel) }
+    panel.withoutSource = own.map(add)
+    panel.withoutGroup = group.map(add)
+    if onCurve, !curve.isEmpty {
+      panel.curve = panel.models.count
+      for fit in curve { _ = add(fit.model) }
+    }
+    return panel
+  }
+
+  private func predictions(
+    _ models: [LinearModel], _ potential: Potential, _ configuration: Configuration
+  ) throws -> [Prediction] {
+    if models.count == 1 {
+      let predicted = try problem.evaluator.evaluate(potential, configuration)
+      return [
+        Prediction(energy: predicted.energy, forces: predicted.forces, stress: predicted.stress.map { components($0) })
+      ]
+    }
+    let predicted = try problem.evaluator.evaluateEnsemble(
+      Matrix(models.map(\.coefficients), columns: problem.layout.basis), configuration,
+      embeddings: potential.embeddings)
+    let elements = try configuration.species.map { try basisIndex($0) }
+    return models.indices.map { m in
+      Prediction(
+        energy: elements.reduce(predicted.energies[m]) { $0 + models[m].referenceEnergies[$1] },
+        forces: predicted.forces[m],
+        stress: configuration.cell.map { cell in
+          components((1 / cell.volume) * predicted.strainDerivatives[m])
+        })
+    }
+  }
+
+  private func basisIndex(_ element: Element) throws -> Int {
+    guard let index = problem.evaluator.basis.index(of: element) else {
+      throw StageError("there is no function of \(element).")
+    }
+    return index
+  }
+
+}
+
+private func components(_ m: Matrix3) -> [Double] { [m.x, m.y, m.z].flatMap { components($0) } }
+private func components(_ v: Vector3) -> [Double] { [v.x, v.y, v.z] }
+
+extension ErrorMeasurement {
+  /// Everything that is counted, frame by frame in digest order.
+  private struct Books {
+    var table = ErrorTable()
+    private var byElement = ErrorTable()
+    private var byComposition = ErrorTable()
+    /// Fitted and left out, as the parts that tables know.
+    private var sources: [(source: Digest, group: String, configurations: Int, table: ErrorTable)] = []
+    private var groups: [String: (configurations: Int, table: ErrorTable)] = [:]
+    private var curve: [ErrorTable]
+    var parity: ParitySample
+
+    init(curve: Int, parity: ParitySample) {
+      self.curve = Array(repeating: ErrorTable(), count: curve)
+      self.parity = parity
+    }
+
+    var compositions: Int { Set(byComposition.entries.map(\.group)).count }
+
+    mutating func add(
+      _ configuration: Configuration, _ predictions: [Prediction], _ panel: Panel, _ frame: FeatureIndex.Frame,
+      _ source: Digest, heldOut: Bool
+    ) {
+      let split = heldOut ? ErrorTable.Split.heldOut : .train
+      Self.add(configuration, predictions[0], to: &table, group: frame.group, split)
+      addElements(configuration, predictions[0], split)
+      if let energy = configuration.labels.energy, let predicted = predictions[0].energy {
+        let atoms = Double(configuration.count)
+        byComposition.add(
+          [(predicted - energy) / atoms], references: [energy / atoms], group: configuration.reducedFormula,
+          quantity: .energy, split: split)
+        parity.add("energy", energy / atoms, predicted / atoms, heldOut)
+      }
+      if let forces = configuration.labels.forces, let predicted = predictions[0].forces {
+        let pairs = zip(forces.flatMap { components($0) }, predicted.flatMap { components($0) })
+        for (reference, own) in pairs { parity.add("force", reference, own, heldOut) }
+      }
+      if let without = panel.withoutSource {
+        if sources.last?.source != source { sources.append((source, frame.group, 0, ErrorTable())) }
+        let last = sources.count - 1
+        sources[last].configurations += 1
+        Self.add(configuration, predictions[panel.whole], to: &sources[last].table, group: "", .train)
+        Self.add(configuration, predictions[without], to: &sources[last].table, group: "", .heldOut)
+      }
+      if let without = panel.withoutGroup {
+        var entry = groups[frame.group] ?? (0, ErrorTable())
+        entry.configurations += 1
+        Self.add(configuration, predictions[panel.whole], to: &entry.table, group: "", .train)
+        Self.add(configuration, predictions[without], to: &entry.table, group: "", .heldOut)
+        groups[frame.group] = entry
+      }
+      if let first = panel.curve {
+        for point in curve.indices {
+          Self.add(configuration, predictions[first + point], to: &curve[point], group: "", .heldOut)
+        }
       }
     }
-    return residuals
-  }
 
-  private func add(
-    _ residuals: Residuals, _ frame: FeatureIndex.Frame, heldOut: Bool, _ table: inout ErrorTable,
-    _ parity: inout ParitySample
-  ) {
-    let split = heldOut ? ErrorTable.Split.heldOut : .train
-    if let (reference, predicted) = residuals.energy {
-      table.add([predicted - reference], group: frame.group, quantity: .energy, split: split)
-      parity.add("energy", reference, predicted, heldOut)
+    private static func add(
+      _ configuration: Configuration, _ predicted: Prediction, to table: inout ErrorTable, group: String,
+      _ split: ErrorTable.Split
+    ) {
+      let atoms = Double(configuration.count)
+      let labels = configuration.labels
+      if let energy = labels.energy, let own = predicted.energy {
+        table.add(
+          [(own - energy) / atoms], references: [energy / atoms], group: group, quantity: .energy, split: split)
+      }
+      if let forces = labels.forces, let own = predicted.forces {
+        let flat = forces.flatMap { components($0) }
+        table.add(
+          zip(own.flatMap { components($0) }, flat).map { $0 - $1 }, references: flat, group: group, quantity: .force,
+          split: split)
+        let lengths = forces.map(length)
+        table.add(
+          zip(own.map(length), lengths).map { $0 - $1 }, references: lengths, group: group, quantity: .forceMagnitude,
+          split: split)
+      }
+      if let stress = labels.stress, let own = predicted.stress {
+        let flat = components(stress)
+        table.add(
+          zip(own, flat).map { $0 - $1 }, references: flat, group: group, quantity: .stress, split: split)
+      }
     }
-    if let (reference, predicted) = residuals.forces {
-      table.add(zip(predicted, reference).map { $0 - $1 }, group: frame.group, quantity: .force, split: split)
-      for (a, b) in zip(reference, predicted) { parity.add("force", a, b, heldOut) }
-    }
-    table.add(residuals.stress, group: frame.group, quantity: .stress, split: split)
-  }
 
-  private func lines(_ table: ErrorTable) -> [FitSummary.ErrorLine] {
-    let groups = Set(table.entries.map(\.group))
-    let entries = table.totals.map { ("all", $0) } + (groups.count > 1 ? table.entries.map { ($0.group, $0) } : [])
-    return entries.map { group, entry in
+    private mutating func addElements(
+      _ configuration: Configuration, _ predicted: Prediction, _ split: ErrorTable.Split
+    ) {
+      guard let forces = configuration.labels.forces, let own = predicted.forces else { return }
+      for element in Set(configuration.species) {
+        let atoms = configuration.species.indices.filter { configuration.species[$0] == element }
+        let flat = atoms.flatMap { components(forces[$0]) }
+        byElement.add(
+          zip(atoms.flatMap { components(own[$0]) }, flat).map { $0 - $1 }, references: flat, group: element.symbol,
+          quantity: .force, split: split)
+      }
+    }
+
+    func result(_ fits: [LearningFit]) -> Result {
+      var result = Result()
+      let names = Set(table.entries.map(\.group))
+      result.lines =
+        table.totals.map { line($0, "all") } + (names.count > 1 ? table.entries.map { line($0, $0.group) } : [])
+      result.elements = byElement.entries.map { line($0, $0.group) }
+      var sizes: [String: Int] = [:]
+      for entry in byComposition.entries { sizes[entry.group, default: 0] += entry.count }
+      let largest = Set(
+        sizes.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(ErrorMeasurement.mostCompositions).map(\.key))
+      result.compositions = byComposition.entries.filter { largest.contains($0.group) }.map { line($0, $0.group) }
+      result.sources = sources.map { entry in
+        FitSummary.LeftOut(
+          source: entry.source, group: entry.group, configurations: entry.configurations,
+          fitted: errors(entry.table, .train), leftOut: errors(entry.table, .heldOut))
+      }
+      .sorted { (severity($1.leftOut, result.lines), $0.source!) < (severity($0.leftOut, result.lines), $1.source!) }
+      result.groups = groups.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map { group, entry in
+        FitSummary.LeftOut(
+          source: nil, group: group.isEmpty ? "(no group)" : group, configurations: entry.configurations,
+          fitted: errors(entry.table, .train), leftOut: errors(entry.table, .heldOut))
+      }
+      result.curve = zip(fits, curve).compactMap { fit, table in
+        guard !table.entries.isEmpty else { return nil }
+        return FitSummary.LearningPoint(
+          units: fit.units, configurations: fit.configurations, heldOut: errors(table, .heldOut))
+      }
+      return result
+    }
+
+    /// The larger of energy and force error, each over what is usual in training.
+    private func severity(_ errors: FitSummary.Errors, _ lines: [FitSummary.ErrorLine]) -> Double {
+      func usual(_ quantity: String) -> Double {
+        lines.first { $0.group == "all" && $0.quantity == quantity && !$0.heldOut }?.rootMeanSquare ?? 0
+      }
+      let shares = [(errors.energy, usual("energy")), (errors.force, usual("force"))].compactMap { error, usual in
+        error.map { usual > 0 ? $0 / usual : 0 }
+      }
+      return shares.max() ?? 0
+    }
+
+    private func errors(_ table: ErrorTable, _ split: ErrorTable.Split) -> FitSummary.Errors {
+      func error(_ quantity: ErrorTable.Quantity) -> Double? {
+        table.entry(group: "", quantity: quantity, split: split)?.rootMeanSquare
+      }
+      return FitSummary.Errors(energy: error(.energy), force: error(.force), stress: error(.stress))
+    }
+
+    private func line(_ entry: ErrorTable.Entry, _ group: String) -> FitSummary.ErrorLine {
       FitSummary.ErrorLine(
         group: group.isEmpty ? "(no group)" : group, quantity: entry.quantity.rawValue, unit: entry.quantity.unit,
         heldOut: entry.split == .heldOut, count: entry.count, meanAbsolute: entry.meanAbsolute,
-        rootMeanSquare: entry.rootMeanSquare, largest: entry.maximum)
+        rootMeanSquare: entry.rootMeanSquare, largest: entry.maximum, determination: entry.determination)
     }
   }
+}
 
-  private static func components(_ v: Vector3) -> [Double] { [v.x, v.y, v.z] }
+extension Configuration {
+  /// The formula of the smallest unit: "Al2Ti6" is "AlTi3".
+  fileprivate var reducedFormula: String {
+    var counts: [String: Int] = [:]
+    for element in species { counts[element.symbol, default: 0] += 1 }
+    func divisor(_ a: Int, _ b: Int) -> Int { b == 0 ? a : divisor(b, a % b) }
+    let common = max(1, counts.values.reduce(0, divisor))
+    return counts.sorted { $0.key < $1.key }.map { symbol, count in
+      count == common ? symbol : "\(symbol)\(count / common)"
+    }.joined()
+  }
 }
 
 /// Keeps every n-th point, with n doubling whenever there are too many: bounded, and the same for the

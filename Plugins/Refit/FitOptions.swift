@@ -13,6 +13,9 @@ struct FitOptions: Sendable {
   let references: ReferenceOptions
   let ensembleMethod: String
   let ensembleMembers: Int
+  let pointwiseRows: Int
+  let leaveOut: Int
+  let leaveGroupsOut: Bool
   let errorAtoms: Int
   let shortRangeWeight: Double
 
@@ -24,27 +27,40 @@ struct FitOptions: Sendable {
     heldOutSeed = try parameters.integer("heldOutSeed", default: 0, in: 0...Int.max, "Another number, another choice.")
     tests = try TestSelection(&parameters)
     prior = try parameters.choice(
-      "prior", of: ["evidence", "smoothness", "ridge"], default: "evidence",
-      "What coefficients are expected to be like: small for rough functions, small for all, or what the data prefer.")
+      "prior", of: ["evidence", "smoothness", "ridge", "automatic-relevance"], default: "evidence",
+      "What coefficients are expected to be like: small for rough functions, small for all, what the data prefer of "
+        + "these, or each with a size of its own (functions that the data do without are dropped).")
     let method = try parameters.choice(
       "regularisation", of: ["evidence", "gcv", "fixed"], default: "evidence", "How the prior's strength is chosen.")
     let lambda = try parameters.number("lambda", default: 1e-6, in: .notNegative, "The strength, if it is fixed.")
     regularisation =
       method == "evidence" ? .evidence : method == "gcv" ? .generalisedCrossValidation : .fixed(lambda)
     references = try ReferenceOptions(&parameters)
-    (ensembleMethod, ensembleMembers) = try parameters.object("ensemble", "Models that differ as the data allow.") {
+    (ensembleMethod, ensembleMembers, pointwiseRows) = try parameters.object(
+      "ensemble", "Models that differ as the data allow."
+    ) {
       (inner: inout ParameterDecoder) throws(ParameterError) in
       (
         try inner.choice(
-          "method", of: ["bootstrap", "posterior", "none"], default: "bootstrap",
-          "Resampled runs, samples of the posterior, or no ensemble."),
-        try inner.integer("members", default: 16, in: 2...256, "How many.")
+          "method", of: ["bootstrap", "leave-group-out", "posterior", "pops", "none"], default: "bootstrap",
+          "Resampled runs, fits without one group each, samples of the posterior, pointwise optimal parameter sets "
+            + "(what is wrong with the form of the model), or no ensemble."),
+        try inner.integer("members", default: 16, in: 2...256, "How many; leave-group-out has one per group."),
+        try inner.integer(
+          "rows", default: 20_000, in: 100...10_000_000,
+          "Rows of the fit that pops looks at, of configurations that their content chooses.")
       )
     }
     errorAtoms = try parameters.integer(
       "errorAtoms", default: 10_000, in: 1...Int.max,
       "About how many atoms of training frames, and of held-out ones, the error table looks at; frames are chosen by "
         + "their content, where there are more.")
+    leaveOut = try parameters.integer(
+      "leaveOut", default: 16, in: 0...Int.max,
+      "Most sources whose errors are measured with a fit that never saw them, chosen by their content; 0 for none.")
+    leaveGroupsOut = try parameters.logical(
+      "leaveGroupsOut", default: false,
+      "Measure the errors of each group with a fit that never saw it, too: merges all sources again, group by group.")
     shortRangeWeight = try parameters.number(
       "shortRangeWeight", default: 1, in: .notNegative,
       "How strongly ACE is kept from bending the core repulsion where atoms come closer than all data; 0 for not at "

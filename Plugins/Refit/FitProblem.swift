@@ -36,13 +36,13 @@ struct FitProblem: Sendable {
   private(set) var outliers: [Outlier] = []
   private(set) var outlierNotes: [String] = []
   private let artifacts: [Digest: Artifact]
-  private var tree: FactorTree
+  private(set) var tree: FactorTree
   /// Of all rows; held-out blocks apart.
   private var root: FactorTree.Root
   /// nil where nothing repels.
   let shortRange: ShortRangePrior?
-  private let smoothness: Prior
-  private let context: StageContext
+  private let smoothness: [Double]
+  let context: StageContext
 
   init(_ features: [SourceArtifact], _ context: StageContext, _ options: FitOptions) throws {
     self.options = options
@@ -85,11 +85,15 @@ struct FitProblem: Sendable {
     referenceWords = options.references.words(elements, isolatedAtoms: isolatedAtoms)
     emphasis = Emphasis(indices, options, elements: elements, references: references)
     root = FactorTree.Root()
-    smoothness = .smoothness(
-      Prior.smoothness(factors: basis.columnFunctions.map { zip($0.ns, $0.ls).map { (n: $0, l: $1) } }))
+    smoothness = Prior.smoothness(factors: basis.columnFunctions.map { zip($0.ns, $0.ls).map { (n: $0, l: $1) } })
     shortRange = try ShortRangePrior(
       evaluator, basis: Digest(of: basisJSON), learned.map(\.index), weight: options.shortRangeWeight, context)
     root = tree.root(selection(.all))
+    guard root.key != nil else {
+      throw StageError(
+        "no row is left to learn from: weights are zero, or everything is set apart as a test.",
+        remedy: "Look at 'weights' and 'test' of the refit stage.")
+    }
     try downweightOutliers()
     try chooseAnchors()
   }
@@ -131,7 +135,7 @@ struct FitProblem: Sendable {
   /// A fit to all blocks, or to those that are not held out.
   func fit(_ data: Data, prior: String) throws -> Fit {
     try Fit(
-      factor(data), layout: tree.layout, references: references, prior: prior == "ridge" ? .ridge : smoothness,
+      factor(data), layout: tree.layout, references: references, prior: self.prior(named: prior),
       regularisation: options.regularisation)
   }
 
@@ -148,16 +152,40 @@ struct FitProblem: Sendable {
     try context.keepMemos(kept, of: "merged factors")
   }
 
-  func ensemble(of fit: Fit) throws -> Ensemble? {
+  /// - Parameter configurations: for methods that need single rows.
+  func ensemble(of fit: Fit, _ configurations: [SourceArtifact]) throws -> Ensemble? {
+    let members = options.ensembleMembers
     switch options.ensembleMethod {
     case "bootstrap":
-      try Ensemble.bootstrap(
-        members: options.ensembleMembers, of: fit, tree: tree, selection: selection(.all), references: references,
+      return try Ensemble.bootstrap(
+        members: members, of: fit, tree: tree, selection: selection(.all), references: references,
         cache: cache, threads: context.threads, load: load)
-    case "posterior": Ensemble.posterior(members: options.ensembleMembers, of: fit, seed: 1)
-    default: nil
+    case "posterior": return Ensemble.posterior(members: members, of: fit, seed: 1)
+    case "leave-group-out":
+      let groups = Set(tree.sources.flatMap { $0.keys.map(\.group) })
+      let ensemble = try Ensemble.leavingGroupsOut(
+        groups.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }, of: fit, tree: tree, selection: selection(.all),
+        references: references, cache: cache, threads: context.threads, load: load)
+      guard ensemble.count < 2 else { return ensemble }
+      throw StageError(
+        "leave-group-out needs two groups of configurations or more.",
+        remedy: "Put the runs into folders by kind, set config_type, or choose another ensemble method.")
+    case "pops":
+      let rows = try PointwiseRows(problem: self, options: options).rows(configurations, context)
+      return try Ensemble.pointwiseOptimal(members: members, of: fit, rows: rows, seed: 1)
+    default: return nil
     }
   }
+
+  func prior(named name: String) -> Prior {
+    switch name {
+    case "ridge": .ridge
+    case "automatic-relevance": .automaticRelevance(start: smoothness)
+    default: .smoothness(smoothness)
+    }
+  }
+
+  var layout: ColumnLayout { tree.layout }
 
   func selection(_ data: Data) -> Regression.Selection {
     let without = data == .all ? [] : heldOut
@@ -182,9 +210,9 @@ struct FitProblem: Sendable {
       }
   }
 
-  private var cache: MemoFactorCache { MemoFactorCache(context: context, columns: tree.layout.columns) }
+  var cache: MemoFactorCache { MemoFactorCache(context: context, columns: tree.layout.columns) }
 
-  private var load: @Sendable (Digest) throws -> SourceFactors {
+  var load: @Sendable (Digest) throws -> SourceFactors {
     { [artifacts, context] source in
       context.count("sources' factors read", 1)
       return try Self.factors(artifacts[source]!, context)

@@ -83,7 +83,8 @@ struct OutlierSearch {
         unit: .init(source: leaf.source, block: key.block, group: key.group, level: key.level), kind: kind)
       if sums[name] == nil { order.append(name) }
       let sum = sums[name, default: (0, 0)]
-      let squares = kind == .energy ? leaf.error.perAtomSquares ?? leaf.error.residualSquares : leaf.error.residualSquares
+      let squares =
+        kind == .energy ? leaf.error.perAtomSquares ?? leaf.error.residualSquares : leaf.error.residualSquares
       sums[name] = (sum.squares + squares, sum.rows + leaf.error.rows)
     }
     return order.map { ($0, (sums[$0]!.squares / Double(sums[$0]!.rows)).squareRoot()) }

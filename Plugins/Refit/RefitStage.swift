@@ -10,7 +10,7 @@ import StageKit
 /// Solves the weighted least-squares problem of all sources from their merged factors.
 public struct RefitStage: FoldStage {
   public static let description = StageDescription(
-    name: "refit", version: 4,
+    name: "refit", version: 5,
     summary: "Fits the potential and its ensemble by merging factors; measures train and held-out errors.",
     takes: [StageInput(.features), StageInput(.configurations)], gives: [.whole(.potential)])
 
@@ -26,9 +26,11 @@ public struct RefitStage: FoldStage {
     // Held-out errors are those of a fit that never saw the held-out blocks; the potential then
     // learns from everything.
     let test = problem.heldOut.isEmpty ? model : try problem.fit(.training, prior: prior)
-    let ensemble = try problem.ensemble(of: model)
-    let errors = try ErrorMeasurement(problem: problem, model: test, options: options)
-      .measure(inputs.collection(.configurations), context)
+    let ensemble = try problem.ensemble(of: model, inputs.collection(.configurations))
+    let errors = try ErrorMeasurement(
+      problem: problem, model: test, whole: model, leftOut: problem.leavingOut(model),
+      curve: problem.learningCurve(prior: prior, whole: test), options: options
+    ).measure(inputs.collection(.configurations), context)
     let (potential, shortRange) = try problem.potential(
       model, metadata: ["made_by": "sluice", "project": context.project])
     try problem.cleanCache()
@@ -88,9 +90,17 @@ public struct RefitStage: FoldStage {
     summary.weightValues = [
       "energy": options.weights.energy, "forces": options.weights.forces, "stress": options.weights.stress,
     ]
+    summary.logEvidence = model.logEvidence
+    summary.prunedFunctions = model.prunedFunctions
     summary.errors = errors.lines
+    summary.elementErrors = errors.elements
+    summary.compositionErrors = errors.compositions
+    summary.leftOutSources = errors.sources
+    summary.leftOutGroups = errors.groups
+    summary.learningCurve = errors.curve
     summary.outliers = problem.outliers.map(\.summary)
-    summary.notes = model.notes + problem.outlierNotes + (ensemble?.notes ?? []) + errors.notes + shortRange.map(\.cause)
+    summary.notes =
+      model.notes + problem.outlierNotes + (ensemble?.notes ?? []) + errors.notes + shortRange.map(\.cause)
     summary.parity = errors.parity
     return summary
   }

@@ -54,7 +54,8 @@ struct WeightOptions: Sendable {
         "softness", default: 1, in: .positive, unit: "eV/atom",
         "The δ of the decline (onset + δ)/(energy + δ) of what rows are multiplied by.")
       let cutoff = try inner.number(
-        "cutoff", default: 0, in: .notNegative, unit: "eV/atom", "From here on configurations are left out; 0 for never.")
+        "cutoff", default: 0, in: .notNegative, unit: "eV/atom",
+        "From here on configurations are left out; 0 for never.")
       return EnergyWeights.Reference(rawValue: reference).map {
         EnergyWeights(reference: $0, onset: onset, softness: softness, cutoff: cutoff > 0 ? cutoff : nil)
       }

@@ -8,7 +8,9 @@ extension Basis {
   public init(_ specification: BasisSpecification) throws(ACEError) {
     try specification.validate()
     let elements = specification.elements
-    let blocks = ElementBlock.all(elementCount: elements.count, order: specification.order)
+    let blocks = ElementBlock.all(
+      elementCount: elements.count, order: specification.order,
+      largest: specification.elementsPerFunction ?? elements.count)
     var couplings = IndependentCouplings()
     var functions = [[BasisFunction]](repeating: [], count: elements.count)
     for block in blocks {
@@ -61,11 +63,11 @@ struct ElementBlock {
   /// Ascending.
   let elements: [Int]
 
-  /// All blocks; a function of rank r involves at most r neighbour elements.
-  static func all(elementCount: Int, order: Int) -> [ElementBlock] {
+  /// All blocks of at most `largest` elements; a function of rank r involves at most r neighbour elements.
+  static func all(elementCount: Int, order: Int, largest: Int) -> [ElementBlock] {
     var subsets: [[Int]] = [[]]
     for element in 0..<elementCount {
-      subsets += subsets.filter { $0.count <= order }.map { $0 + [element] }
+      subsets += subsets.filter { $0.count <= order && $0.count < largest }.map { $0 + [element] }
     }
     subsets.removeFirst()
     subsets.sort { $0.count != $1.count ? $0.count < $1.count : $0.lexicographicallyPrecedes($1) }

@@ -34,6 +34,9 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
   /// Functions per element, chosen by rank + sum n + sum l and shared equally among blocks of
   /// elements; nil for all that the limits or the degree allow.
   public var functionsPerElement: Int?
+  /// Largest number of elements that a function involves, its centre's included; nil for no limit. Blocks
+  /// of more elements leave their share of the functions to the others.
+  public var elementsPerFunction: Int?
   /// Core repulsion by pair ("Al-Ti", see `PairRepulsion.key`); none for pairs that are absent.
   public var repulsion: [String: PairRepulsion]
   /// Selection by total degree instead of limits and number.
@@ -45,7 +48,7 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
   public init(
     elements: [Element], cutoff: Double, radial: RadialKind = .sBessel, order: Int = 4,
     limits: [Limits]? = nil, functionsPerElement: Int? = nil, totalDegree: TotalDegree? = nil,
-    repulsion: [String: PairRepulsion] = [:]
+    elementsPerFunction: Int? = nil, repulsion: [String: PairRepulsion] = [:]
   ) {
     self.elements = Self.ordered(elements)
     self.cutoff = cutoff
@@ -53,6 +56,7 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     self.order = order
     self.limits = limits ?? (totalDegree == nil ? [Limits.standard.truncated(to: order)] : [])
     self.functionsPerElement = functionsPerElement
+    self.elementsPerFunction = elementsPerFunction
     self.repulsion = repulsion
     self.totalDegree = totalDegree
   }
@@ -98,6 +102,9 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     if let count = functionsPerElement, !(1...20_000).contains(count) {
       try refuse("the number of functions per element must lie in 1...20000, not \(count)")
     }
+    if let count = elementsPerFunction, !(2...7).contains(count) {
+      try refuse("a function must be allowed 2...7 elements, not \(count)")
+    }
     for (pair, own) in repulsion.sorted(by: { $0.key < $1.key }) {
       let known = elements.contains { a in elements.contains { PairRepulsion.key(a, $0) == pair } }
       if !known { try refuse("repulsion is given for '\(pair)', which is no pair of the elements") }
@@ -122,7 +129,7 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case elements, cutoff, radial, order, limits, functionsPerElement, totalDegree, repulsion
+    case elements, cutoff, radial, order, limits, functionsPerElement, elementsPerFunction, totalDegree, repulsion
   }
 
   public init(from decoder: any Decoder) throws {
@@ -144,6 +151,7 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
       try values.decodeIfPresent([Limits].self, forKey: .limits)
       ?? (totalDegree == nil ? [Limits.standard.truncated(to: max(order, 1))] : [])
     functionsPerElement = try values.decodeIfPresent(Int.self, forKey: .functionsPerElement)
+    elementsPerFunction = try values.decodeIfPresent(Int.self, forKey: .elementsPerFunction)
     repulsion = try values.decodeIfPresent([String: PairRepulsion].self, forKey: .repulsion) ?? [:]
   }
 
@@ -156,6 +164,7 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     if totalDegree == nil { try values.encode(limits, forKey: .limits) }
     try values.encodeIfPresent(totalDegree, forKey: .totalDegree)
     try values.encodeIfPresent(functionsPerElement, forKey: .functionsPerElement)
+    try values.encodeIfPresent(elementsPerFunction, forKey: .elementsPerFunction)
     if !repulsion.isEmpty { try values.encode(repulsion, forKey: .repulsion) }
   }
 }

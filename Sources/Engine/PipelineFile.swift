@@ -59,7 +59,10 @@ public struct PipelineFile: Sendable {
     let bytes: [UInt8]
     do { bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))) } catch {
       throw ParameterError(
-        "cannot be read: \(error.localizedDescription)", at: TextPlace(line: 1, column: 1),
+        FileManager.default.fileExists(atPath: path)
+          ? "cannot be read: \(error.localizedDescription)"
+          : "there is no such file; name the pipeline file, as in 'sluice run pipelines/copper.json5'",
+        at: TextPlace(line: 1, column: 1),
         file: path)
     }
     return try PipelineFile(bytes, path: path, stages: stages)

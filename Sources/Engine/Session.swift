@@ -167,7 +167,9 @@ public final class Session: Sendable {
   }
 
   /// What the last pass stopped before, in words; empty where it went to the end.
-  public static func waiting(_ pipeline: PipelineFile, _ fileSystem: any FileSystem = PosixFileSystem()) throws -> String {
+  public static func waiting(_ pipeline: PipelineFile, _ fileSystem: any FileSystem = PosixFileSystem()) throws
+    -> String
+  {
     let store = Store(fileSystem, state: stateFolder(of: pipeline), report: { _ in })
     return String(decoding: try StoreActions(store, fileSystem).note(TriggerNotes.waiting) ?? [], as: UTF8.self)
   }

@@ -109,7 +109,8 @@ enum TriggerNotes {
 extension Pass {
   /// What a stage that would run waits for; nil where it is due.
   func waiting(_ stage: PlannedStage, _ inputs: BoundInputs) throws -> Waiting? {
-    guard let trigger = stage.trigger, let now = runner.now, !runner.ignoresTriggers, let last = try LastKeys.load(runner.store),
+    guard let trigger = stage.trigger, let now = runner.now, !runner.ignoresTriggers,
+      let last = try LastKeys.load(runner.store),
       let before = last.stage(stage.id), let known = before.actions["all"]
     else { return nil }
     // Another pipeline is no new data: what was asked for is done at once.
@@ -141,7 +142,7 @@ extension Pass {
       if next > now {
         parts.append(
           isEnough
-            ? "\(changes.all.count) sources collected; the next \(stage.id) is due at \(next)"
+            ? "\(changes.all.count) source\(changes.all.count == 1 ? "" : "s") collected; the next \(stage.id) is due at \(next)"
             : "not before \(next)")
         if isEnough { until = next }
       }

@@ -48,7 +48,7 @@ public enum NumPyArchive {
     return bytes
   }
 
-  /// Names and contents in directory order; checksums are verified.
+  /// Names and contents in directory order; checksums are verified. Takes no more memory than the archive.
   public static func decode(_ bytes: [UInt8]) throws(NumPyFormatError) -> [(name: String, bytes: [UInt8])] {
     func get(_ at: Int, _ width: Int) throws(NumPyFormatError) -> Int {
       guard at >= 0, at + width <= bytes.count else {
@@ -64,6 +64,8 @@ public enum NumPyArchive {
     }
     var members: [(name: String, bytes: [UInt8])] = []
     var entry = try get(end + 16, 4)
+    // Members that lie over each other would unpack to any size.
+    var left = bytes.count
     for _ in 0..<(try get(end + 10, 2)) {
       guard try get(entry, 4) == 0x0201_4B50 else {
         throw NumPyFormatError("the archive's directory is damaged")
@@ -84,6 +86,10 @@ public enum NumPyArchive {
       let start = local + 30 + (try get(local + 26, 2)) + (try get(local + 28, 2))
       guard size <= bytes.count, start + size <= bytes.count else {
         throw NumPyFormatError("\(name) is cut off")
+      }
+      left -= start + size - local
+      guard left >= 0 else {
+        throw NumPyFormatError("the archive's members lie over each other")
       }
       let content = bytes[start..<start + size]
       guard checksum(content) == UInt32(crc) else {

@@ -53,28 +53,21 @@ public struct Ensemble: Sendable {
     return Ensemble((0..<members).map { "bootstrap \($0)" }, refitted, fit, notes)
   }
 
-  /// Refits without one group each: which conclusions hang on one kind of structure. Trees that hold
-  /// nothing of the group are shared through the cache.
+  /// Refits without one group each: which conclusions hang on one kind of structure. Penalty as in `fit`.
   public static func leavingGroupsOut(
     _ groups: [String], of fit: Fit, tree: FactorTree, selection: Selection,
     references: ReferenceEnergies, cache: some FactorCache, threads: Int = 1,
     load: @Sendable (Digest) throws -> SourceFactors
   ) throws -> Ensemble {
-    let kept = groups.filter { group in
-      var without = selection
-      without.weights = selection.weights.excluding(group: group)
-      return tree.key(without) != nil
-    }
+    let factors = try tree.factorsWithoutGroups(groups, selection, cache: cache, threads: threads, load: load)
+    let kept = groups.indices.filter { factors[$0] != nil }
     let refitted = try concurrentMap(kept.count, threads: threads) { index in
-      var without = selection
-      without.weights = selection.weights.excluding(group: kept[index])
-      let factor = try tree.factor(without, cache: cache, load: load)
-      return try solve(fit, tree.layout, factor, references)
+      try solve(fit, tree.layout, factors[kept[index]]!, references)
     }
-    let notes = groups.filter { !kept.contains($0) }.map {
-      "Group '\($0)' is all there is: there is no fit without it."
+    let notes = groups.indices.filter { factors[$0] == nil }.map {
+      "Group '\(groups[$0])' is all there is: there is no fit without it."
     }
-    return Ensemble(kept.map { "without \($0)" }, refitted, fit, notes)
+    return Ensemble(kept.map { "without \(groups[$0])" }, refitted, fit, notes)
   }
 
   /// Samples c + R_λ⁻¹ ξ/√β of the posterior. For a correct model only: it shrinks as 1/√m however wrong
@@ -91,7 +84,7 @@ public struct Ensemble: Sendable {
     return Ensemble((0..<members).map { "posterior \($0)" }, refitted, fit, [])
   }
 
-  private init(
+  init(
     _ names: [String], _ members: [(coefficients: [Double], energies: [Double])], _ fit: Fit,
     _ notes: [String]
   ) {
@@ -117,7 +110,8 @@ struct NormalGenerator {
 
   init(seed: UInt64) { state = seed }
 
-  private mutating func uniform() -> Double {
+  /// In 0..<1, never 0.
+  mutating func uniform() -> Double {
     state &+= 0x9e37_79b9_7f4a_7c15
     var z = state
     z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9

@@ -8,13 +8,15 @@ public struct ErrorTable: Sendable, Equatable, Codable {
     case energy
     /// Components, meV/Å.
     case force
+    /// Lengths of force vectors, meV/Å.
+    case forceMagnitude
     /// Components, GPa.
     case stress
 
     public var unit: String {
       switch self {
       case .energy: "meV/atom"
-      case .force: "meV/Å"
+      case .force, .forceMagnitude: "meV/Å"
       case .stress: "GPa"
       }
     }
@@ -43,10 +45,22 @@ public struct ErrorTable: Sendable, Equatable, Codable {
     public var maximum: Double
     /// Residuals that were not finite; they are in none of the sums.
     public var notFinite: Int
+    /// Of the reference values that came with residuals: mean, and sum of squared deviations from it.
+    public var referenceMean = 0.0
+    public var referenceSpread = 0.0
+    /// Residuals that came with a reference value.
+    public var referenced = 0
 
     public var meanAbsolute: Double { count > 0 ? sumOfMagnitudes / Double(count) : 0 }
     public var rootMeanSquare: Double {
       count > 0 ? (sumOfSquares / Double(count)).squareRoot() : 0
+    }
+    /// R² = 1 - Σ residual²/Σ (reference - mean)²; nil without reference values, or where they are all the same.
+    public var determination: Double? {
+      // A spread below rounding is none.
+      let rounding = 1e-24 * Double(count) * referenceMean * referenceMean
+      guard referenced == count, count > 1, referenceSpread > rounding else { return nil }
+      return 1 - sumOfSquares / referenceSpread
     }
 
     mutating func add(_ other: Entry) {
@@ -55,6 +69,13 @@ public struct ErrorTable: Sendable, Equatable, Codable {
       sumOfSquares += other.sumOfSquares
       maximum = max(maximum, other.maximum)
       notFinite += other.notFinite
+      let all = referenced + other.referenced
+      guard all > 0 else { return }
+      let apart = other.referenceMean - referenceMean
+      let share = Double(other.referenced) / Double(all)
+      referenceMean += apart * share
+      referenceSpread += other.referenceSpread + apart * apart * share * Double(referenced)
+      referenced = all
     }
 
     fileprivate func precedes(_ other: Entry) -> Bool {
@@ -69,14 +90,16 @@ public struct ErrorTable: Sendable, Equatable, Codable {
   public init() {}
 
   /// Adds residuals in eV/atom, eV/Å or eV/Å³.
+  /// - Parameter references: what was to be predicted, for R²: as many, or none.
   public mutating func add(
-    _ residuals: [Double], group: String, quantity: Quantity, split: Split
+    _ residuals: [Double], references: [Double] = [], group: String, quantity: Quantity, split: Split
   ) {
+    precondition(references.isEmpty || references.count == residuals.count, "one reference per residual")
     guard !residuals.isEmpty else { return }
     var entry = Entry(
       group: group, quantity: quantity, split: split, count: 0, sumOfMagnitudes: 0, sumOfSquares: 0,
       maximum: 0, notFinite: 0)
-    for residual in residuals {
+    for (index, residual) in residuals.enumerated() {
       let magnitude = abs(residual) * quantity.scale
       guard magnitude < 1e150 else {
         entry.notFinite += 1
@@ -86,6 +109,11 @@ public struct ErrorTable: Sendable, Equatable, Codable {
       entry.sumOfMagnitudes += magnitude
       entry.sumOfSquares += magnitude * magnitude
       entry.maximum = max(entry.maximum, magnitude)
+      guard !references.isEmpty, references[index].isFinite else { continue }
+      entry.referenced += 1
+      let apart = references[index] * quantity.scale - entry.referenceMean
+      entry.referenceMean += apart / Double(entry.referenced)
+      entry.referenceSpread += apart * (references[index] * quantity.scale - entry.referenceMean)
     }
     add(entry)
   }
@@ -123,15 +151,16 @@ public struct ErrorTable: Sendable, Equatable, Codable {
     return sums.entries
   }
 
-  /// Lines of one width each, a heading first: group, quantity, split, count, MAE, RMSE, maximum.
+  /// Lines of one width each, a heading first: group, quantity, split, count, MAE, RMSE, maximum, R².
   public var lines: [String] {
-    let heading = ["group", "quantity", "set", "count", "MAE", "RMSE", "max", "unit", ""]
+    let heading = ["group", "quantity", "set", "count", "MAE", "RMSE", "max", "R²", "unit", ""]
     let rows = (entries + totals).map { entry in
       [
         entry.group.isEmpty ? "(all)" : entry.group, entry.quantity.rawValue,
         entry.split == .train ? "train" : "held-out", String(entry.count),
         Self.text(entry.meanAbsolute), Self.text(entry.rootMeanSquare), Self.text(entry.maximum),
-        entry.quantity.unit, entry.notFinite > 0 ? "\(entry.notFinite) not finite" : "",
+        entry.determination.map(Self.text) ?? "-", entry.quantity.unit,
+        entry.notFinite > 0 ? "\(entry.notFinite) not finite" : "",
       ]
     }
     let table = [heading] + rows
@@ -139,7 +168,7 @@ public struct ErrorTable: Sendable, Equatable, Codable {
     return table.map { row in
       row.indices.map { column in
         let space = String(repeating: " ", count: widths[column] - row[column].count)
-        return (3...6).contains(column) ? space + row[column] : row[column] + space
+        return (3...7).contains(column) ? space + row[column] : row[column] + space
       }.joined(separator: "  ")
     }
   }

@@ -6,7 +6,7 @@ public struct Fit: Sendable {
   public let coefficients: [Double]
   /// E0, eV/atom, shape [elements].
   public let referenceEnergies: [Double]
-  /// Diagonal of Γ, shape [basis].
+  /// Diagonal of Γ, shape [basis]; infinite for functions that automatic relevance determination pruned.
   public let scales: [Double]
   /// Strength of the penalty λ|Γ c|².
   public let lambda: Double
@@ -43,15 +43,26 @@ public struct Fit: Sendable {
     guard problem.rows > 0, problem.matrix.storage.contains(where: { $0 != 0 }) else {
       throw RegressionError.noRows
     }
-    let scales = prior.scales(for: problem)
-    let spectrum = try Spectrum(problem, scales: scales)
-    let lambda =
+    var scales = prior.scales(for: problem)
+    var spectrum = try Spectrum(problem, scales: scales)
+    var lambda =
       switch regularisation {
       case .evidence: spectrum.evidenceLambda()
       case .generalisedCrossValidation: spectrum.crossValidationLambda()
       case .fixed(let value): value
       }
     precondition(lambda >= 0 && lambda.isFinite, "the penalty is not negative")
+    var relevanceNotes: [String] = []
+    if case .automaticRelevance = prior {
+      if lambda == 0 { lambda = spectrum.evidenceLambda() }
+      let relevance = Relevance(problem, start: scales.map { lambda * $0 * $0 })
+      (scales, lambda) = Prior.scales(penalties: relevance.penalties, for: problem)
+      spectrum = try Spectrum(problem, scales: scales)
+      relevanceNotes =
+        relevance.hasConverged
+        ? []
+        : ["Automatic relevance determination was stopped before it had converged, after \(relevance.steps) steps."]
+    }
     self.problem = problem
     self.scales = scales
     self.lambda = lambda
@@ -69,30 +80,45 @@ public struct Fit: Sendable {
     let strongest = spectrum.singularValues.first ?? 0
     let isHopeless = regularisation != .fixed(lambda) && lambda > strongest * strongest
     notes =
-      problem.notes
+      problem.notes + relevanceNotes
       + (isHopeless
         ? ["The basis explains nothing of these labels: all coefficients were drawn to zero."] : [])
   }
 }
 
+extension Fit {
+  /// Functions that automatic relevance determination pruned, ascending.
+  public var prunedFunctions: [Int] { scales.indices.filter { scales[$0] == .infinity } }
+}
+
+/// The triangle of [R z; diag(p) 0]: R_λ, z_λ and what is left of the target, shapes [n][n] and [n].
+/// An infinite p_j takes function j out: its coefficient and its leverage are zero.
+func penalisedTriangle(
+  _ matrix: Matrix, _ target: [Double], penalties: [Double]
+) -> (factor: Matrix, target: [Double], remainder: Double) {
+  let n = matrix.columns
+  var data = Matrix(rows: n + 1, columns: n + 1)
+  for i in 0..<matrix.rows {
+    for j in i..<n where penalties[j] < .infinity { data[i, j] = matrix[i, j] }
+    data[i, n] = target[i]
+  }
+  var penalty = Matrix(rows: n + 1, columns: n + 1)
+  for j in 0..<n { penalty[j, j] = penalties[j] < .infinity ? penalties[j] : 1 }
+  let merged = TriangularFactor.merge(TriangularFactor(triangle: data), TriangularFactor(triangle: penalty)).matrix
+  let rows = Array(0..<n)
+  var factor = merged.selecting(rows: rows).selecting(columns: rows)
+  // Nothing else stands in this column and row; infinity itself would meet zeros in BLAS.
+  for j in 0..<n where penalties[j] == .infinity { factor[j, j] = 1e150 }
+  return (factor, rows.map { penalties[$0] < .infinity ? merged[$0, n] : 0 }, merged[n, n])
+}
+
 extension ReducedProblem {
   /// R_λ and z_λ of [R z; √λΓ 0], shapes [basis][basis] and [basis].
   func penalised(lambda: Double, scales: [Double]) -> (factor: Matrix, target: [Double]) {
-    let n = matrix.columns
-    var data = Matrix(rows: n + 1, columns: n + 1)
-    for i in 0..<matrix.rows {
-      for j in i..<n { data[i, j] = matrix[i, j] }
-      data[i, n] = target[i]
-    }
-    var penalty = Matrix(rows: n + 1, columns: n + 1)
-    for j in 0..<n { penalty[j, j] = lambda.squareRoot() * scales[j] }
-    let merged = TriangularFactor.merge(
-      TriangularFactor(triangle: data), TriangularFactor(triangle: penalty))
-    let rows = Array(0..<n)
-    return (
-      merged.matrix.selecting(rows: rows).selecting(columns: rows),
-      rows.map { merged.matrix[$0, n] }
-    )
+    let root = lambda.squareRoot()
+    let triangle = penalisedTriangle(
+      matrix, target, penalties: scales.map { $0 < .infinity ? root * $0 : .infinity })
+    return (triangle.factor, triangle.target)
   }
 
   /// Coefficients at a given penalty, shape [basis]: far cheaper than a `Fit`.

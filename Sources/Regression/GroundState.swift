@@ -124,7 +124,7 @@ private struct FacetSearch {
       let change = current.inverse.times(fractions[below])
       var leaving: Int?
       var least = Double.infinity
-      for k in corners.indices where change[k] > Self.tolerance {
+      for k in corners.indices where change[k] > 1e-7 {
         let ratio = max(0, shares[k]) / change[k]
         if ratio < least - Self.tolerance || (ratio < least + Self.tolerance && corners[k] < corners[leaving!]) {
           (least, leaving) = (min(least, ratio), k)

@@ -14,6 +14,8 @@ public struct Spectrum: Sendable {
   /// Row k is direction k in the scaled coefficients Γ c, shape [k][basis].
   let directions: Matrix
   let targetSquares: Double
+  /// Functions that take part: all but those of infinite scale.
+  private let functions: Int
 
   public init(_ problem: ReducedProblem, scales: [Double]) throws(LinearAlgebraError) {
     let n = problem.matrix.columns
@@ -29,6 +31,7 @@ public struct Spectrum: Sendable {
     unexplainedSquares = problem.unexplainedSquares
     rows = problem.rows
     targetSquares = problem.targetSquares
+    functions = scales.count { $0 < .infinity }
   }
 
   /// Singular values above rounding.
@@ -37,9 +40,10 @@ public struct Spectrum: Sendable {
     return singularValues.count { $0 > limit }
   }
 
-  /// s_1/s_n; infinite where the rows do not determine all coefficients.
+  /// s_1/s_n over the functions of finite scale; infinite where the rows do not determine their coefficients.
   public var conditionNumber: Double {
-    guard let first = singularValues.first, let last = singularValues.last else { return 1 }
+    guard let first = singularValues.first, functions > 0 else { return 1 }
+    let last = singularValues[functions - 1]
     return last > 0 ? first / last : .infinity
   }
 

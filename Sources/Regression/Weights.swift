@@ -99,6 +99,17 @@ public struct Weights: Sendable, Equatable, Codable {
     return result
   }
 
+  /// The same weights for some groups, nothing for the others.
+  public func restricted(to kept: Set<String>) -> Weights {
+    var result = Weights(energy: 0, forces: 0, stress: 0)
+    for group in kept {
+      result.groups[group] = Group(
+        energy: multiplier(group: group, kind: .energy), forces: multiplier(group: group, kind: .force),
+        stress: multiplier(group: group, kind: .stress))
+    }
+    return result
+  }
+
   /// What is wrong with these weights, nil if nothing is.
   public var problem: String? {
     let all =
@@ -107,4 +118,3 @@ public struct Weights: Sendable, Equatable, Codable {
     return all.allSatisfy { $0 >= 0 && $0.isFinite } ? nil : "weights are finite and not negative"
   }
 }
-

@@ -32,6 +32,20 @@ public struct FitSummary: Sendable, Codable, Equatable {
   public var errors: [ErrorLine]
   /// What counts less because its errors stand out; empty where that was not asked for.
   public var outliers: [Outlier]
+  /// Of forces, by element; `group` is the element.
+  public var elementErrors: [ErrorLine]
+  /// Of energies, by reduced formula; `group` is the formula.
+  public var compositionErrors: [ErrorLine]
+  /// Log evidence of the fit at its prior; of use to compare fits to the same rows.
+  public var logEvidence: Double
+  /// Columns of functions that automatic relevance determination dropped.
+  public var prunedFunctions: [Int]
+  /// Errors of sources by fits that saw all, and by fits that never saw the source; worst first.
+  public var leftOutSources: [LeftOut]
+  /// The same of groups, in the order of their names.
+  public var leftOutGroups: [LeftOut]
+  /// Held-out errors of fits to parts of the training data, from the smallest part to all of it.
+  public var learningCurve: [LearningPoint]
   public var notes: [String]
   /// Predicted against reference values, for the report: a bounded sample.
   public var parity: [ParityPoint]
@@ -73,7 +87,7 @@ public struct FitSummary: Sendable, Codable, Equatable {
   public struct ErrorLine: Sendable, Codable, Equatable {
     /// "all" or a group's name.
     public var group: String
-    /// "energy", "force" or "stress".
+    /// "energy", "force" (components), "forceMagnitude" (lengths of vectors) or "stress".
     public var quantity: String
     /// "meV/atom", "meV/Å", "GPa".
     public var unit: String
@@ -82,10 +96,12 @@ public struct FitSummary: Sendable, Codable, Equatable {
     public var meanAbsolute: Double
     public var rootMeanSquare: Double
     public var largest: Double
+    /// R²; nil where the reference values are all the same.
+    public var determination: Double?
 
     public init(
       group: String, quantity: String, unit: String, heldOut: Bool, count: Int, meanAbsolute: Double,
-      rootMeanSquare: Double, largest: Double
+      rootMeanSquare: Double, largest: Double, determination: Double? = nil
     ) {
       self.group = group
       self.quantity = quantity
@@ -95,6 +111,55 @@ public struct FitSummary: Sendable, Codable, Equatable {
       self.meanAbsolute = meanAbsolute
       self.rootMeanSquare = rootMeanSquare
       self.largest = largest
+      self.determination = determination
+    }
+  }
+
+  /// Root mean square errors, nil without labels.
+  public struct Errors: Sendable, Codable, Equatable {
+    /// meV/atom.
+    public var energy: Double?
+    /// Components, meV/Å.
+    public var force: Double?
+    /// Components, GPa.
+    public var stress: Double?
+
+    public init(energy: Double? = nil, force: Double? = nil, stress: Double? = nil) {
+      self.energy = energy
+      self.force = force
+      self.stress = stress
+    }
+  }
+
+  /// Errors of what belongs together, by a fit to everything and by one without it.
+  public struct LeftOut: Sendable, Codable, Equatable {
+    /// nil for a group.
+    public var source: Digest?
+    /// Group of its first configuration.
+    public var group: String
+    public var configurations: Int
+    public var fitted: Errors
+    public var leftOut: Errors
+
+    public init(source: Digest?, group: String, configurations: Int, fitted: Errors, leftOut: Errors) {
+      self.source = source
+      self.group = group
+      self.configurations = configurations
+      self.fitted = fitted
+      self.leftOut = leftOut
+    }
+  }
+
+  public struct LearningPoint: Sendable, Codable, Equatable {
+    /// Sources, or blocks of frames where there are few sources.
+    public var units: Int
+    public var configurations: Int
+    public var heldOut: Errors
+
+    public init(units: Int, configurations: Int, heldOut: Errors) {
+      self.units = units
+      self.configurations = configurations
+      self.heldOut = heldOut
     }
   }
 
@@ -135,6 +200,13 @@ public struct FitSummary: Sendable, Codable, Equatable {
     weightValues = [:]
     errors = []
     outliers = []
+    elementErrors = []
+    compositionErrors = []
+    logEvidence = 0
+    prunedFunctions = []
+    leftOutSources = []
+    leftOutGroups = []
+    learningCurve = []
     notes = []
     parity = []
   }

@@ -48,6 +48,10 @@ public struct Ranking: Sendable, Codable, Equatable {
     public var localGrade: Double
     /// Largest deviation of an ensemble member's force on an atom from the mean, eV/Å.
     public var ensembleForceDeviation: Double
+    /// Standard deviation of the energy over members, eV/atom.
+    public var ensembleEnergyDeviation: Double?
+    /// Largest distance of a member's stress from the mean, eV/Å³; nil without a cell.
+    public var ensembleStressDeviation: Double?
     /// Name of the cluster nearest to the responsible atom.
     public var nearestCluster: String
     /// The responsible atom, from 1, and its element.

@@ -26,7 +26,7 @@ public enum CalculationKind: String, Sendable, Codable, CaseIterable {
 
 extension SettingsTable {
   /// nil where neither IBRION nor NSW is stated.
-  var kind: CalculationKind? {
+  package var kind: CalculationKind? {
     if let images = integer("IMAGES"), images > 0 { return .nudgedElasticBand }
     let motion = integer("IBRION")
     switch motion {

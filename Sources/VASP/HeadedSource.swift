@@ -8,6 +8,8 @@ final class HeadedSource: ByteSource {
   private var head: [UInt8] = []
   private var taken = 0
   private var pending: (any Error)?
+  /// An end that was seen is the end: a file that grows meanwhile is another version.
+  private var ended = false
 
   init(_ inner: any ByteSource) { self.inner = inner }
 
@@ -19,12 +21,12 @@ final class HeadedSource: ByteSource {
       taken = 0
     }
     var chunk = [UInt8](repeating: 0, count: count)
-    while head.count < count, pending == nil {
+    while head.count < count, pending == nil, !ended {
       do {
         let got = try chunk.withUnsafeMutableBytes {
           try inner.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[..<(count - head.count)]))
         }
-        if got == 0 { break }
+        if got == 0 { ended = true }
         head.append(contentsOf: chunk[..<got])
       } catch {
         pending = error
@@ -48,7 +50,10 @@ final class HeadedSource: ByteSource {
       return count
     }
     if let error = pending { throw error }
-    return try inner.read(into: buffer)
+    if ended || buffer.isEmpty { return 0 }
+    let got = try inner.read(into: buffer)
+    ended = got == 0
+    return got
   }
 }
 

@@ -66,14 +66,19 @@ extension IonicStep {
   package func configuration(source: String, carrying carried: [String: PropertyValue] = [:])
     throws(Diagnostic) -> Configuration
   {
-    func left(_ code: String, _ cause: String) -> Diagnostic {
+    func left(
+      _ code: String, _ cause: String, _ remedy: String = "Copy the file again, or rerun that step if it is wanted."
+    ) -> Diagnostic {
       Diagnostic(
         .warning, code: code, place: .init(file: source, line: line, ionicStep: index),
-        cause: cause + " The step was left out.")
+        cause: cause + " The step was left out.", remedy: remedy)
     }
     if let contradiction { throw contradiction }
     guard !species.isEmpty else {
-      throw left("species-unknown", "the file does not say which elements the atoms are.")
+      throw left(
+        "species-unknown",
+        "the file does not say which elements the atoms are: POTCAR titles, types and numbers of atoms do not agree.",
+        "Copy the file again from its origin, or give the other output of the run.")
     }
     guard let positions, let cell else {
       throw left("no-positions", "the file gives no positions for it.")
@@ -94,7 +99,7 @@ extension IonicStep {
         throw left("atom-count", "forces for \(forces.count) of \(positions.count) atoms.")
       }
       guard forces.allSatisfy(\.isFinite) else {
-        throw left("not-finite", "its forces are NaN or overflowed their columns (****).")
+        throw left("not-finite", "its forces are NaN, overflowed their columns (****) or are damaged.")
       }
     }
     var labels = Labels()

@@ -5,12 +5,12 @@ import Configurations
 
 /// A regular mesh of k-points: `divisions` along the reciprocal vectors, the first point shifted from
 /// Gamma by `shift` steps of the mesh (0 ≤ shift < 1).
-struct KPointMesh: Equatable {
-  var divisions: [Int]
-  var shift: [Double]
+package struct KPointMesh: Equatable {
+  package var divisions: [Int]
+  package var shift: [Double]
 
   /// - Parameter shift: steps of the mesh, any real numbers; only their fractions matter.
-  init(divisions: [Int], shift: [Double]) {
+  package init(divisions: [Int], shift: [Double]) {
     self.divisions = divisions
     self.shift = shift.map { value in
       let fraction = value - value.rounded(.down)
@@ -20,7 +20,7 @@ struct KPointMesh: Equatable {
 
   /// The mesh that irreducible `points` (fractions of the reciprocal vectors, six decimals) stand for,
   /// `total` of them in the whole zone. nil where they are no mesh or more than one fits.
-  init?(points: [Vector3], total: Int, divisions known: [Int]? = nil) {
+  package init?(points: [Vector3], total: Int, divisions known: [Int]? = nil) {
     guard !points.isEmpty, total > 0 else { return nil }
     var axes: [[(divisions: Int, shift: Double)]] = []
     for axis in 0..<3 {
@@ -54,7 +54,7 @@ struct KPointMesh: Equatable {
 
   /// "Gamma 4 4 4", "Monkhorst-Pack 4 4 1", "4 4 4 shifted 0.25 0.0 0.0". An odd Monkhorst-Pack mesh holds
   /// Gamma and is called by that name.
-  var words: String {
+  package var words: String {
     let counts = divisions.map(String.init).joined(separator: " ")
     if shift == [0, 0, 0] { return "Gamma \(counts)" }
     let ofMonkhorstAndPack = divisions.map { $0 % 2 == 0 ? 0.5 : 0 }
@@ -66,12 +66,12 @@ struct KPointMesh: Equatable {
 }
 
 /// A KPOINTS file.
-struct KPointsText: Equatable {
+package struct KPointsText: Equatable {
   /// nil for lists and lines of points.
   var mesh: KPointMesh?
   var pointCount: Int?
 
-  init?(_ text: String) {
+  package init?(_ text: String) {
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     guard lines.count >= 3 else { return nil }
     func numbers(_ k: Int) -> [Double] {
@@ -99,5 +99,5 @@ struct KPointsText: Equatable {
       shift: zip(counts, user).map { n, s in s + (letter == "m" && n % 2 == 0 ? 0.5 : 0) })
   }
 
-  var words: String? { mesh?.words ?? pointCount.map(KPointMesh.words(points:)) }
+  package var words: String? { mesh?.words ?? pointCount.map(KPointMesh.words(points:)) }
 }

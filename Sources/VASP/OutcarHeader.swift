@@ -21,6 +21,12 @@ struct OutcarHeader {
 
   /// A number beyond this is no number of atoms but damage.
   static let mostAtoms = 10_000_000
+  /// More kinds of atoms than any run has, twice: some versions list their POTCARs two times.
+  private static let mostKinds = 512
+  /// A word that is longer is no value of a setting; a line can hold a million signs of equality.
+  private static let longestValue = 256
+  /// Whether something is new that the elements follow from.
+  private var hasNews = false
 
   mutating func begin(_ line: UnsafeBufferPointer<UInt8>, _ at: Int) {
     let words = line.trimmedText(from: at).split(separator: " ")
@@ -32,15 +38,17 @@ struct OutcarHeader {
   mutating func take(_ line: UnsafeBufferPointer<UInt8>, _ at: Int) {
     if isInsideIncar || pointsOpen, takeBlock(line, at) { return }
     if line.has("TITEL ", at: at), let behind = line.behind("=", from: at) {
-      titles.append(line.trimmedText(from: behind))
+      hasNews = Self.add(line.trimmedText(from: behind), to: &titles) || hasNews
     } else if line.has("POTCAR: ", at: at) {
-      listed.append(line.trimmedText(from: at + 8))
+      hasNews = Self.add(line.trimmedText(from: at + 8), to: &listed) || hasNews
     } else if line.has("VRHFIN", at: at), let behind = line.behind("=", from: at) {
-      valenceNames.append(String(line.trimmedText(from: behind).prefix { $0.isLetter }))
+      let name = String(line.trimmedText(from: behind).prefix { $0.isLetter })
+      hasNews = Self.add(name, to: &valenceNames) || hasNews
     } else if line.has("ions per type", at: at), let behind = line.behind("=", from: at) {
       counts = line.trimmedText(from: behind).split(separator: " ").compactMap { Int($0) }
       // Sums of what no run has would overflow.
-      if !counts.allSatisfy({ (0...Self.mostAtoms).contains($0) }) { counts = [] }
+      if !counts.allSatisfy({ (0...Self.mostAtoms).contains($0) }) || counts.count > Self.mostKinds { counts = [] }
+      hasNews = true
     } else if line.has("generate k-points for:", at: at) {
       let counts = line.trimmedText(from: at + 22).split(separator: " ").compactMap { Int($0) }
       if counts.count == 3, counts.allSatisfy({ $0 > 0 }) { divisions = counts }
@@ -61,6 +69,13 @@ struct OutcarHeader {
     resolveSpecies()
   }
 
+  /// False where there are too many already.
+  private static func add(_ name: String, to names: inout [String]) -> Bool {
+    guard names.count < mostKinds else { return false }
+    names.append(name)
+    return true
+  }
+
   /// Rows of the INCAR that VASP 6 quotes, and of the list of k-points; false where the block is over.
   private mutating func takeBlock(_ line: UnsafeBufferPointer<UInt8>, _ at: Int) -> Bool {
     if isInsideIncar {
@@ -69,9 +84,8 @@ struct OutcarHeader {
         return false
       }
       table.listsWritten = true
-      for (name, value) in IncarText.assignments(IncarText.withoutComment(line.trimmedText(from: at)))
-      where table.written[name] == nil {
-        table.written[name] = value
+      for (name, value) in IncarText.assignments(IncarText.withoutComment(line.trimmedText(from: at))) {
+        table.addWritten(name, value)
       }
       return true
     }
@@ -115,15 +129,18 @@ struct OutcarHeader {
       var from = behind
       while from < line.count, line[from] == 0x20 { from += 1 }
       var to = from
-      while to < line.count, line[to] > 0x20, line[to] != 0x3B { to += 1 }
-      guard to > from else { continue }
+      while to < line.count, line[to] > 0x20, line[to] != 0x3B, to - from <= Self.longestValue { to += 1 }
+      guard to > from, to - from <= Self.longestValue else { continue }
       let value = String(decoding: line[from..<to], as: UTF8.self)
       // The POTCARs are quoted before the settings and use two of their names for other things.
       if name == "ENMAX" || (name == "GGA" && value.contains(".")) { continue }
       // "METAGGA= F non-selfconsistent MetaGGA calc." is another switch, which vasprun.xml names rightly.
       let isSwitch = name == "METAGGA" && (value == "F" || value == "T")
       table.addUsed(isSwitch ? "LMETAGGA" : name, value)
-      if ionCount == nil, name == "NIONS" { ionCount = table.integer("NIONS") }
+      if ionCount == nil, name == "NIONS" {
+        ionCount = table.integer("NIONS")
+        hasNews = true
+      }
     }
   }
 
@@ -134,6 +151,8 @@ struct OutcarHeader {
   /// Elements of all atoms once titles, counts and the number of ions are known and agree. VASP
   /// prints ten counts at most: an eleventh follows from the total, more do not.
   private mutating func resolveSpecies() {
+    guard hasNews else { return }
+    hasNews = false
     guard species.isEmpty, let ionCount, ionCount <= Self.mostAtoms, !counts.isEmpty else { return }
     let named = titlePerType
     let elements =

@@ -64,10 +64,15 @@ public final class OutcarReader {
 
   package var run: RunDescription { header.description() }
 
-  /// Of each run in the file, as far as it has been read.
-  package var runs: [RunDescription] { earlierRuns + [header.description()] }
+  /// Of one run in the file, as far as it has been read.
+  package func run(ofPart part: Int) -> RunDescription {
+    part < earlierRuns.count ? earlierRuns[part] : header.description()
+  }
 
+  private var remarks = StepRemarks()
   private var earlierRuns: [RunDescription] = []
+  /// Why the whole file must be given up.
+  private var refusal: Diagnostic?
 
   /// The next ionic step that is fit to be a configuration, nil at the end. Steps that are not are
   /// named in `diagnostics`.
@@ -86,7 +91,7 @@ public final class OutcarReader {
 
   private func carried(part: Int) -> [String: PropertyValue] {
     if let known = carriedProperties[part] { return known }
-    let carried = runs[part].carried
+    let carried = run(ofPart: part).carried
     carriedProperties[part] = carried
     return carried
   }
@@ -96,6 +101,7 @@ public final class OutcarReader {
     while queue.isEmpty && !isOver {
       if let line = try lines.next() { take(line) } else { finish() }
       while case .forces = mode, !isOver, try takeForces() {}
+      if let refusal { throw refusal }
     }
     return queue.isEmpty ? nil : queue.removeFirst()
   }
@@ -121,7 +127,8 @@ public final class OutcarReader {
         Diagnostic(
           .warning, code: "truncated",
           place: .init(file: name, line: lines.line, ionicStep: stepCount),
-          cause: "the file ends before the timing block\(lost)."))
+          cause: "the file ends before the timing block\(lost).",
+          remedy: "Give it again once the run has ended, or copy it again if it was cut."))
     }
   }
 
@@ -230,12 +237,13 @@ public final class OutcarReader {
     if energyBlockOpen { step.freeEnergy = nil }
     flush()
     if header.table.version != nil || !header.isOpen {
-      diagnostics.append(
-        Diagnostic(
-          .note, code: "several-runs", place: .init(file: name, line: lines.line),
-          cause: "another run begins here"
-            + (isComplete ? "." : "; the one before it breaks off without its timing block.")))
       earlierRuns.append(header.description())
+      let (earlier, place) = (earlierRuns.count, Diagnostic.Place(file: name, line: lines.line))
+      refusal = SeveralRuns.refusal(earlier: earlier, at: place)
+      let note = SeveralRuns.note(
+        earlier: earlier, at: place,
+        broken: isComplete ? nil : "the one before it breaks off without its timing block")
+      diagnostics += note.map { [$0] } ?? []
     }
     ionic = nil
     electronic = 0
@@ -287,13 +295,20 @@ public final class OutcarReader {
     var at = from
     var v = [Double](repeating: .nan, count: 6)
     for k in 0..<6 {
-      guard let value = DecimalScanner.next(line, &at) else { return }
+      guard let value = DecimalScanner.next(line, &at) else { return noteStress() }
       v[k] = value
     }
-    guard Self.isBlank(line, from: at) else { return }
+    guard Self.isBlank(line, from: at), v.allSatisfy(\.isFinite) else { return noteStress() }
     // XX YY ZZ XY YZ ZX
     let stress = Matrix3([v[0], v[3], v[5]], [v[3], v[1], v[4]], [v[5], v[4], v[2]])
     if stressIsLearned { learned.stress = stress } else { step.stress = stress }
+  }
+
+  private func noteStress() {
+    let step = stressIsLearned ? learned : step
+    remarks.noteStress(
+      .init(file: name, line: lines.line, ionicStep: step.index), "its line is not six numbers")
+    diagnostics += remarks.take()
   }
 
   /// False where the line is no row.

@@ -17,17 +17,18 @@ enum RunAssembly {
       for (_, folder) in Dictionary(grouping: ordered, by: \.directory).sorted(by: { $0.key < $1.key }) {
         runs += RunPairing.pair(folder)
       }
+      let neighbours = RunChecks.Neighbours(runs)
       let checked = runs.map { run in
-        run.isFailed ? run : RunChecks.apply(RunChecks.companions(companions, of: run, among: runs), to: run)
+        run.isFailed ? run : RunChecks.apply(RunChecks.companions(companions, of: run, among: neighbours), to: run)
       }
+      // A file can hold thousands of runs.
+      let parts = checked.reduce(into: [String: Int]()) { $0[$1.name, default: 0] += 1 }
       let chains = RunChain.chains(checked)
       for chain in chains {
         var joined = RunChain.join(chain)
         // A file whose runs are of different calculations becomes several sources.
         let first = chain[0]
-        let isSplit = checked.contains { other in
-          other.name == first.name && !chain.contains { $0.id == other.id }
-        }
+        let isSplit = parts[first.name]! > chain.count { $0.name == first.name }
         if isSplit, first.part > 0 { joined.name += "#\(first.part + 1)" }
         all.append((joined, digest(joined, part: isSplit ? first.part : nil)))
       }

@@ -28,17 +28,33 @@ struct RunChecks {
     return checks.reading
   }
 
+  /// The runs of some folders, counted once for all: a file can hold thousands of them.
+  struct Neighbours {
+    /// Of each folder, those that can be used.
+    private(set) var count: [String: Int] = [:]
+    /// The last one of each file.
+    private(set) var lastPart: [String: Int] = [:]
+
+    init(_ runs: [FileReading]) {
+      for run in runs {
+        if !run.isFailed { count[run.directory, default: 0] += 1 }
+        lastPart[run.name] = max(run.part, lastPart[run.name] ?? 0)
+      }
+    }
+  }
+
   /// Those of a folder's small files that speak of a run called so: of its own name, or, of the inputs that
   /// restarts share, the plain one.
-  static func companions(_ all: [RunCompanion], of reading: FileReading, among runs: [FileReading]) -> [RunCompanion] {
+  static func companions(_ all: [RunCompanion], of reading: FileReading, among runs: Neighbours) -> [RunCompanion] {
     let here = all.filter { $0.directory == reading.directory }
-    let isSole = runs.count { $0.directory == reading.directory && !$0.isFailed } == 1
+    if here.isEmpty { return [] }
+    let isSole = runs.count[reading.directory] == 1
     let names = Set(reading.files.map(RunNames.residue))
     return here.filter { companion in
       if names.contains(companion.residue) {
         // OSZICAR and CONTCAR are those of the last run where several were written into one file.
         return companion.isInput
-          || !runs.contains { $0.name == reading.name && $0.directory == reading.directory && $0.part > reading.part }
+          || runs.lastPart[reading.name] == reading.part
       }
       guard companion.residue.isEmpty else { return false }
       if isSole { return true }

@@ -56,12 +56,15 @@ enum RunPairing {
     var partner: [String: FileReading] = [:]
     var taken: Set<String> = []
     // Names settle only what content leaves open.
+    let ids = sheets.map(\.id)
+    let residues = sheets.map(\.residue)
     for (sameResidue, wanted) in [(true, Verdict.same), (false, .same), (true, .contradictory)] {
       for tree in trees where partner[tree.id] == nil {
-        let match = sheets.first {
-          !taken.contains($0.id) && (!sameResidue || $0.residue == tree.residue) && compare(tree, $0) == wanted
+        let residue = tree.residue
+        let found = sheets.indices.first { k in
+          !taken.contains(ids[k]) && (!sameResidue || residues[k] == residue) && compare(tree, sheets[k]) == wanted
         }
-        if let match {
+        if let match = found.map({ sheets[$0] }) {
           partner[tree.id] = match
           taken.insert(match.id)
         }

@@ -1,10 +1,11 @@
 import Configurations
 
 /// INCAR-style settings as a file prints them, turned into `CalculationSettings`.
-struct SettingsTable {
+package struct SettingsTable {
   /// What the run really used, by INCAR name; the first occurrence counts, because vasprun.xml
   /// repeats NELM for the response functions.
-  var used: [String: String] = [:]
+  package var used: [String: String] = [:]
+
   /// What the user wrote in INCAR; speaks where `used` is silent.
   var written: [String: String] = [:]
   var program: String?
@@ -14,8 +15,17 @@ struct SettingsTable {
   /// Whether the source lists all that was written in INCAR, so that a tag that is not there was not given.
   var listsWritten = false
 
+  /// More tags than VASP has: what a damaged file has beyond them would only cost memory.
+  private static let mostTags = 10_000
+
+  package init() {}
+
   mutating func addUsed(_ name: String, _ value: String) {
-    if used[name] == nil { used[name] = value }
+    if used[name] == nil, used.count < Self.mostTags { used[name] = value }
+  }
+
+  mutating func addWritten(_ name: String, _ value: String) {
+    if written[name] == nil, written.count < Self.mostTags { written[name] = value }
   }
 
   func text(_ name: String) -> String? { used[name] ?? written[name] }

@@ -13,6 +13,9 @@ public final class SourceEntry: ByteSource {
   private var builder: ContentIdentityBuilder
   private var failure: Diagnostic?
   private var ended = false
+  private var timer: ReadingTimer
+  /// True once reading took longer than it may.
+  private var isTooSlow = false
 
   /// Bytes delivered so far.
   public private(set) var byteCount = 0
@@ -22,8 +25,10 @@ public final class SourceEntry: ByteSource {
   public private(set) var truncation: String?
 
   init(
-    _ content: HeadedSource, packed: CountedSource, file: String, member: String?, identity: ContentIdentity
+    _ content: HeadedSource, packed: CountedSource, file: String, member: String?, identity: ContentIdentity,
+    secondsPerMegabyte: Double
   ) {
+    timer = ReadingTimer(secondsPerMegabyte: secondsPerMegabyte)
     builder = ContentIdentityBuilder(identity)
     self.content = content
     self.packed = packed
@@ -41,6 +46,12 @@ public final class SourceEntry: ByteSource {
   public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     if let failure { throw failure }
     if ended { return 0 }
+    if timer.isOver(byteCount: byteCount) {
+      isTooSlow = true
+      let diagnostic = timer.refusal(.init(file: file, member: member, byte: byteCount))
+      failure = diagnostic
+      throw diagnostic
+    }
     do {
       let count = try content.read(into: buffer)
       if count == 0 { ended = true }
@@ -66,6 +77,11 @@ public final class SourceEntry: ByteSource {
   /// Reads what is left, so that the digest covers everything. Throws what reading throws, but for
   /// damage inside one member, which stays in `damage` and spares the other members.
   func drain() throws(Diagnostic) {
+    // What is left of a member that was given up belongs to its archive, whose other members are good.
+    if isTooSlow, member != nil {
+      do { try packed.drain() } catch { if let diagnostic = error as? Diagnostic { throw diagnostic } }
+      return
+    }
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
     defer { buffer.deallocate() }
     do {
@@ -73,7 +89,7 @@ public final class SourceEntry: ByteSource {
       if truncation == nil { try packed.drain() }
     } catch let error as Diagnostic {
       failure = error
-      if error.code != "damaged" || member == nil { throw error }
+      if error.code != "damaged" && !isTooSlow || member == nil { throw error }
     } catch let error as Truncation {
       truncation = error.what
     } catch {

@@ -15,11 +15,16 @@ public struct SourceLimits: Sendable, Equatable {
   public var nesting: Int
   /// Bytes of a member's path.
   public var pathLength: Int
+  /// Processor time in which a megabyte of one file must have been read, s: a file that takes more was made
+  /// to take it, and is given up. A file below one megabyte counts as one.
+  public var secondsPerMegabyte: Double
 
   public init(
     totalBytes: Int = 50_000_000_000, ratio: Int = 200, ratioGrace: Int = 1 << 20,
-    members: Int = 1_000_000, nesting: Int = 2, pathLength: Int = 4096
+    members: Int = 1_000_000, nesting: Int = 2, pathLength: Int = 4096,
+    secondsPerMegabyte: Double = 10
   ) {
+    self.secondsPerMegabyte = secondsPerMegabyte
     self.totalBytes = totalBytes
     self.ratio = ratio
     self.ratioGrace = ratioGrace

@@ -302,16 +302,22 @@ extension SourceReader {
       var result = ReadSource(
         name: entry.name, digest: entry.digest, format: format,
         isComplete: entry.truncation == nil, files: [entry.name])
-      result.diagnostics = [
-        Diagnostic(
-          format == .unknown ? .error : .note,
-          code: format == .unknown ? "unknown-format" : "no-labels", place: .init(file: entry.name),
-          cause: format == .unknown
-            ? "its content is of no format that is read here."
-            : "it is a VASP \(format.rawValue.uppercased()), which holds no labels.",
-          remedy: format == .unknown
-            ? "Drop vasprun.xml, OUTCAR, extended XYZ, or an archive of them." : "")
-      ]
+      let place = Diagnostic.Place(file: entry.name)
+      let said =
+        if format != .unknown {
+          Diagnostic(
+            .note, code: "no-labels", place: place,
+            cause: "it is a VASP \(format.rawValue.uppercased()), which holds no labels.")
+        } else if entry.byteCount == 0 {
+          Diagnostic(
+            .error, code: "unknown-format", place: place, cause: "it is empty.",
+            remedy: "Copy it again from its origin, or wait until its run has written it.")
+        } else {
+          Diagnostic(
+            .error, code: "unknown-format", place: place, cause: "its content is of no format that is read here.",
+            remedy: "Drop vasprun.xml, OUTCAR, extended XYZ, or an archive of them.")
+        }
+      result.diagnostics = [said]
       results.append(result)
     }
 
@@ -429,7 +435,7 @@ private struct StepSource {
     return try sheet!.nextStep()
   }
 
-  func description(ofPart part: Int) -> RunDescription { (tree?.runs ?? sheet!.runs)[part] }
+  func description(ofPart part: Int) -> RunDescription { tree?.run(ofPart: part) ?? sheet!.run(ofPart: part) }
   var diagnostics: [Diagnostic] { tree?.diagnostics ?? sheet!.diagnostics }
   var isComplete: Bool { tree?.isComplete ?? sheet!.isComplete }
 }

@@ -106,7 +106,8 @@ public final class SourceStream {
       let headed = HeadedSource(layer)
       guard let wrapping = Wrapping(head: headed.peek(Wrapping.headLength)) else {
         let entry = SourceEntry(
-          headed, packed: counted, file: name, member: member, identity: identity)
+          headed, packed: counted, file: name, member: member, identity: identity,
+          secondsPerMegabyte: limits.secondsPerMegabyte)
         current = entry
         return entry
       }

@@ -55,6 +55,7 @@ extension VasprunHandler {
       guard let target, let data else { return }
       handler(of: context).pointee.instruction(target, data)
     }
+    sax.comment = { context, _ in handler(of: context).pointee.interrupt() }
     sax.internalSubset = { context, _, _, _ in
       handler(of: context).pointee.refuse("xml-doctype", "there is a document type declaration.")
     }

@@ -41,6 +41,8 @@ struct VasprunHandler {
   private(set) var stepCount = 0
   private(set) var refusal: Diagnostic?
   var steps: [IonicStep] = []
+  /// What was left out of steps that are used.
+  var remarks = StepRemarks()
 
   private var open = OpenTags()
   /// Depth inside an element that does not matter; 0 outside.
@@ -48,6 +50,8 @@ struct VasprunHandler {
   private var rowsOf = Target.nothing
   private var textOf = Target.nothing
   private var capturing = false
+  /// Whether something stands inside the text being read: its two sides may not be joined to one number.
+  private var isInterrupted = false
   private var text = TextBuffer()
   private var itemName = ""
 
@@ -157,7 +161,8 @@ struct VasprunHandler {
       if skipped + open.count > Self.maximumDepth { refuseDepth() }
       return
     }
-    guard let tag = VasprunTag.named(name) else {
+    if capturing { isInterrupted = true }
+    guard !capturing, let tag = VasprunTag.named(name) else {
       skipped = 1
       if skipped + open.count > Self.maximumDepth { refuseDepth() }
       return
@@ -223,7 +228,9 @@ struct VasprunHandler {
         step.forces = forces
         forces = []
       } else if rowsOf == .stress {
-        step.stress = stress.count == 3 ? Matrix3(stress[0], stress[1], stress[2]) : nil
+        let isWhole = stress.count == 3 && stress.allSatisfy(\.isFinite)
+        step.stress = isWhole ? Matrix3(stress[0], stress[1], stress[2]) : nil
+        if !isWhole { noteStress() }
       }
       rowsOf = .nothing
     case .array:
@@ -244,8 +251,21 @@ struct VasprunHandler {
     }
   }
 
+  /// A comment or an instruction.
+  mutating func interrupt() { if capturing { isInterrupted = true } }
+
+  private mutating func noteStress() {
+    let line = context.map { Int($0.pointee.input.pointee.line) }
+    let reason =
+      stress.count == 3
+      ? "its rows are not three numbers each"
+      : "it has \(stress.count > 3 ? "more than 3" : "\(stress.count)") rows, not 3"
+    remarks.noteStress(.init(file: file, line: line, ionicStep: step.index), reason)
+  }
+
   /// Takes the rows in whose place "<?rows NUMBER?>" stands.
   mutating func instruction(_ target: UnsafePointer<UInt8>, _ data: UnsafePointer<UInt8>) {
+    interrupt()
     guard strcmp(target, "rows") == 0, let number = Int(String(cString: data)) else { return }
     let rows = plainRows.rows(number)
     guard skipped == 0, open.last == .varray else { return }
@@ -338,6 +358,7 @@ struct VasprunHandler {
   private mutating func capture(_ target: Target) {
     textOf = target
     capturing = target != .nothing
+    isInterrupted = false
     text.clear()
   }
 
@@ -355,6 +376,7 @@ struct VasprunHandler {
     case .stress: if stress.count < 4 { stress.append(vector()) }
     case .selective:
       guard selective.count < 3 * Self.mostRows else { return }
+      guard !isInterrupted else { return }
       for byte in text.bytes where byte == 0x54 || byte == 0x46 { selective.append(byte == 0x54) }
     default: endText(captured: true)
     }
@@ -362,6 +384,7 @@ struct VasprunHandler {
 
   /// The three numbers of the row; NaN for a row that is not three numbers.
   private func vector() -> Vector3 {
+    if isInterrupted { return .notANumber }
     let bytes = text.bytes
     var at = 0
     guard let x = DecimalScanner.next(bytes, &at), let y = DecimalScanner.next(bytes, &at),
@@ -408,7 +431,7 @@ struct VasprunHandler {
     case .zeroEnergy: blockEnergies.zero = number()
     case .atoms, .atomTypes: row.append(trimmed())
     case .used: table.addUsed(itemName, trimmed())
-    case .written: if table.written[itemName] == nil { table.written[itemName] = trimmed() }
+    case .written: table.addWritten(itemName, trimmed())
     case .kpointDivisions:
       kPointDivisions = trimmed().split(separator: " ").joined(separator: " ")
     case .kpointShift: kPointShift = trimmed()
@@ -421,6 +444,7 @@ struct VasprunHandler {
 
   /// The number that the whole text is; NaN for more than one.
   private func number() -> Double? {
+    if isInterrupted { return .nan }
     let bytes = text.bytes
     var at = 0
     guard let value = DecimalScanner.next(bytes, &at) else { return nil }
@@ -432,7 +456,8 @@ struct VasprunHandler {
   }
 
   private func trimmed() -> String {
-    text.bytes.trimmedText(from: 0)
+    if isInterrupted { return "" }
+    return text.bytes.trimmedText(from: 0)
   }
 
   private mutating func endTableRow() {

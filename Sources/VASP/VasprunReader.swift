@@ -28,6 +28,11 @@ public final class VasprunReader {
   private var isOver = false
   private var replaced = 0
   private var delivered = 0
+  /// Runs that were found to be broken.
+  private var breaks = 0
+
+  /// Bytes of markup that may wait for their end, beside what one chunk adds.
+  private static let longestMarkup = 1 << 15
 
   /// What was wrong with the file, as far as it has been read.
   public private(set) var diagnostics: [Diagnostic] = []
@@ -40,8 +45,10 @@ public final class VasprunReader {
 
   package var run: RunDescription { handler.pointee.description() }
 
-  /// Of each run in the file, as far as it has been read.
-  package var runs: [RunDescription] { earlierRuns + [handler.pointee.description()] }
+  /// Of one run in the file, as far as it has been read.
+  package func run(ofPart part: Int) -> RunDescription {
+    part < earlierRuns.count ? earlierRuns[part] : handler.pointee.description()
+  }
 
   /// `name` is what provenance and messages call the source.
   public convenience init(_ source: any ByteSource, name: String) {
@@ -96,7 +103,7 @@ public final class VasprunReader {
 
   private func carried(part: Int) -> [String: PropertyValue] {
     if let known = carriedProperties[part] { return known }
-    let carried = runs[part].carried
+    let carried = run(ofPart: part).carried
     carriedProperties[part] = carried
     return carried
   }
@@ -115,6 +122,7 @@ public final class VasprunReader {
       }
       if isOver { return nil }
       try parseMore()
+      diagnostics += handler.pointee.remarks.take()
     }
   }
 
@@ -158,57 +166,82 @@ public final class VasprunReader {
   }
 
   /// Parses `bytes`; where a run ends or breaks in them, goes on with the next one that begins behind it.
+  /// A loop, because a hostile file can begin a run every few bytes.
   private func parse(_ bytes: UnsafeMutableRawBufferPointer, isEnd: Bool) throws(Diagnostic) {
-    guard !bytes.isEmpty || isEnd else { return }
-    if search != nil {
-      guard let found = search!.take(UnsafeRawBufferPointer(bytes)) else {
-        if isEnd || search!.isHopeless { finish(atEnd: isEnd) }
-        return
-      }
-      beginRun()
-      // What was consumed with earlier bytes is the beginning of "<?xml" or "<modeling".
-      let opening = Array(found.carried)
-      if !opening.isEmpty {
-        _ = opening.withUnsafeBytes {
-          xmlParseChunk(context, $0.baseAddress!.assumingMemoryBound(to: CChar.self), Int32($0.count), 0)
+    var rest = bytes
+    var isEnd = isEnd
+    while !rest.isEmpty || isEnd {
+      if search != nil {
+        guard let found = search!.take(UnsafeRawBufferPointer(rest)) else {
+          if isEnd || search!.isHopeless { finish(atEnd: isEnd) }
+          return
         }
+        try beginRun()
+        // What was consumed with earlier bytes is the beginning of "<?xml" or "<modeling".
+        let opening = Array(found.carried)
+        if !opening.isEmpty {
+          _ = opening.withUnsafeBytes {
+            xmlParseChunk(context, $0.baseAddress!.assumingMemoryBound(to: CChar.self), Int32($0.count), 0)
+          }
+        }
+        rest = UnsafeMutableRawBufferPointer(rebasing: rest[found.at...])
+        continue
       }
-      try parse(UnsafeMutableRawBufferPointer(rebasing: bytes[found.at...]), isEnd: isEnd)
-      return
-    }
-    let sawRoot = handler.pointee.sawRoot
-    let text = bytes.baseAddress.map { $0.assumingMemoryBound(to: CChar.self) }
-    let code = xmlParseChunk(context, text, Int32(bytes.count), isEnd ? 1 : 0)
-    if let refusal = handler.pointee.refusal {
-      isOver = true
-      throw refusal
-    }
-    if handler.pointee.sawEnd {
-      if isEnd { return finish(atEnd: true) }
-      // Behind the end of the document nothing matters but another one.
-      let search = DocumentSearch(behindEndIn: UnsafeRawBufferPointer(bytes))
-      self.search = search
-      try parse(UnsafeMutableRawBufferPointer(rebasing: bytes[search.start...]), isEnd: false)
-    } else if isEnd {
-      finish(atEnd: true)
-    } else if code != 0 {
-      // An error ends what can be trusted of this run.
-      note(atEnd: false)
-      let search = DocumentSearch(behindErrorIn: UnsafeRawBufferPointer(bytes), sawRoot: sawRoot)
-      self.search = search
-      try parse(UnsafeMutableRawBufferPointer(rebasing: bytes[search.start...]), isEnd: false)
+      let sawRoot = handler.pointee.sawRoot
+      let text = rest.baseAddress.map { $0.assumingMemoryBound(to: CChar.self) }
+      let code = xmlParseChunk(context, text, Int32(rest.count), isEnd ? 1 : 0)
+      if let refusal = handler.pointee.refusal {
+        isOver = true
+        throw refusal
+      }
+      if handler.pointee.sawEnd {
+        if isEnd { return finish(atEnd: true) }
+        // Behind the end of the document nothing matters but another one.
+        search = DocumentSearch(behindEndIn: UnsafeRawBufferPointer(rest))
+      } else if isEnd {
+        return finish(atEnd: true)
+      } else if code != 0 {
+        // An error ends what can be trusted of this run.
+        note(atEnd: false)
+        search = DocumentSearch(behindErrorIn: UnsafeRawBufferPointer(rest), sawRoot: sawRoot)
+      } else {
+        return try refuseEndlessMarkup()
+      }
+      rest = UnsafeMutableRawBufferPointer(rebasing: rest[search!.start...])
+      isEnd = false
     }
   }
 
+  /// libxml2 keeps a tag, a comment or a reference until it is complete, and needs time with the square of
+  /// its attributes; no markup of VASP's is longer than a line.
+  private func refuseEndlessMarkup() throws(Diagnostic) {
+    guard let input = context.pointee.input, let at = input.pointee.cur, let end = input.pointee.end,
+      end - at > Self.longestMarkup
+    else { return }
+    isOver = true
+    throw Diagnostic(
+      .error, code: "xml-markup",
+      place: .init(file: name, line: Int(input.pointee.line)),
+      cause: "a tag, a comment or a reference begins here and is longer than \(Self.longestMarkup / 1024) KB.",
+      remedy: "vasprun.xml as VASP writes it has none of this; do not trust the file.")
+  }
+
   /// Starts afresh for the run that begins in the middle of the file.
-  private func beginRun() {
+  private func beginRun() throws(Diagnostic) {
     search = nil
     let (old, line) = (handler.pointee, Int(context.pointee.input?.pointee.line ?? 1))
-    diagnostics.append(
-      Diagnostic(
-        .note, code: "several-runs", place: .init(file: name, line: line),
-        cause: "another run begins here" + (old.sawEnd ? "." : "; the one before it breaks off.")))
-    earlierRuns.append(old.description())
+    // A prolog alone is no run.
+    if old.sawRoot {
+      earlierRuns.append(old.description())
+      let (earlier, place) = (earlierRuns.count, Diagnostic.Place(file: name, line: line))
+      if let refusal = SeveralRuns.refusal(earlier: earlier, at: place) {
+        isOver = true
+        throw refusal
+      }
+      let note = SeveralRuns.note(
+        earlier: earlier, at: place, broken: old.sawEnd ? nil : "the one before it breaks off")
+      diagnostics += note.map { [$0] } ?? []
+    }
     xmlFreeParserCtxt(context)
     let undelivered = old.steps
     handler.pointee.destroy()
@@ -216,6 +249,7 @@ public final class VasprunReader {
     handler.pointee = VasprunHandler(
       file: name, plainRows: old.plainRows, part: earlierRuns.count, stepCount: old.stepCount)
     handler.pointee.steps = undelivered
+    handler.pointee.remarks = old.remarks
     context = Self.makeContext(handler, line: line)
   }
 
@@ -246,6 +280,8 @@ public final class VasprunReader {
   /// Says why the run being read is not whole.
   private func note(atEnd: Bool) {
     if handler.pointee.sawEnd { return }
+    breaks += 1
+    guard breaks <= SeveralRuns.named else { return }
     let line = Int(context.pointee.input?.pointee.line ?? 0)
     let place = Diagnostic.Place(
       file: name, line: line > 0 ? line : nil, ionicStep: handler.pointee.stepCount)
@@ -259,8 +295,8 @@ public final class VasprunReader {
         Diagnostic(
           .warning, code: "truncated", place: place,
           cause:
-            "the file ends before </modeling>; \(handler.pointee.stepCount) complete steps were kept."
-        ))
+            "the file ends before </modeling>; \(Self.complete(handler.pointee.stepCount)) kept.",
+          remedy: "Give it again once the run has ended, or copy it again if it was cut."))
     } else {
       let message = xmlCtxtGetLastError(context)?.pointee.message.map { String(cString: $0) } ?? ""
       let reason = String(message.split(whereSeparator: \.isNewline).first ?? "malformed")
@@ -268,10 +304,13 @@ public final class VasprunReader {
         Diagnostic(
           .warning, code: "malformed-xml", place: place,
           cause:
-            "the XML is broken here (\(reason)); \(handler.pointee.stepCount) complete steps were kept."
-        )
-      )
+            "the XML is broken here (\(reason)); \(Self.complete(handler.pointee.stepCount)) kept.",
+          remedy: "Copy the file again if it was whole; the OUTCAR beside it may hold the steps behind this place."))
     }
+  }
+
+  private static func complete(_ count: Int) -> String {
+    count == 1 ? "1 complete step was" : "\(count) complete steps were"
   }
 
   /// Puts '?' for bytes that no vasprun.xml needs: controls that XML forbids and everything beyond

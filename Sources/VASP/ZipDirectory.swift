@@ -43,7 +43,7 @@ struct ZipDirectory {
   /// What differs from the entries that were read, in their order; nil for nothing.
   func difference(from read: [Entry]) -> String? {
     guard read.count == entries.count else {
-      return "its directory lists \(entries.count) entries but \(read.count) are there"
+      return "its directory counts \(entries.count), but \(read.count) are there"
     }
     let listed = entries.enumerated().sorted { ($0.1.offset, $0.0) < ($1.1.offset, $1.0) }.map(\.1)
     for (a, b) in zip(listed, read) {

@@ -26,6 +26,7 @@ let basisCommand = Command(
     Option("degree", value: "D[,D…]", "In place of --functions: the largest level, for all ranks or for each."),
     Option("radial-weight", value: "W", "What n is divided by in the level; default 1."),
     Option("angular-weight", value: "W", "What l is divided by in the level; default 2/3."),
+    Option("elements-per-function", value: "N", "Most elements in one function, its centre's included; default all."),
     Option("radial", value: "KIND", "SBessel (default), ChebExpCos or ChebPow."),
     Option("lambda", value: "NUMBER", "Parameter of ChebExpCos (5.25) and ChebPow (2)."),
     Option("density", value: "NUMBER", "Atoms per Å³, which the cost depends on; default 0.0625."),
@@ -43,7 +44,8 @@ let basisCommand = Command(
 /// Names of the options that describe a basis, and of the parameters they stand for.
 private let descriptions = [
   "cutoff": "cutoff", "order": "order", "functions": "functions", "degree": "degree",
-  "radial-weight": "radialWeight", "angular-weight": "angularWeight", "radial": "radial", "lambda": "lambda",
+  "elements-per-function": "elementsPerFunction", "radial-weight": "radialWeight", "angular-weight": "angularWeight",
+  "radial": "radial", "lambda": "lambda",
 ]
 
 private func listBasis(_ arguments: Arguments) throws -> Int32 {

@@ -35,6 +35,18 @@ struct BasisTests {
     #expect(cost["microsecondsPerAtom"] == nil)
   }
 
+  @Test func functionsOfManyElementsAreLeftOut() throws {
+    let words = ["basis", "-e", "Mo,Ta,W", "--order", "3", "--functions", "90", "--no-timing", "--json"]
+    let listed = try json(Program().run(words + ["--elements-per-function", "2"]))
+    let functions = try #require(listed["functions"] as? [[String: Any]])
+    #expect(functions.count == 270)
+    for record in functions {
+      let neighbors = try #require(record["neighbors"] as? [String])
+      let centre = try #require(record["centre"] as? String)
+      #expect(Set(neighbors + [centre]).count <= 2)
+    }
+  }
+
   @Test func theListIsTheSameEveryTime() throws {
     let program = try Program()
     let words = ["basis", "-e", "W", "--order", "3", "--degree", "10,9,8", "--no-timing"]

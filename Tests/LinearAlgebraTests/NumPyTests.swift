@@ -85,3 +85,29 @@ import Testing
     }
   }
 }
+
+struct NumPyArchiveBombTests {
+  /// Entries that all name one member would unpack to the product of their number and its size.
+  @Test func membersThatLieOverEachOtherAreRefused() throws {
+    let content = [UInt8](repeating: 7, count: 1000)
+    let one = NumPyArchive.encode([("a", content)])
+    let entry = Array(one[one.ranges(of: [0x50, 0x4B, 1, 2])[0].lowerBound..<one.count - 22])
+    func archive(entries: Int) -> [UInt8] {
+      var bytes = Array(one[..<(one.count - 22 - entry.count)])
+      let start = bytes.count
+      for _ in 0..<entries { bytes += entry }
+      let size = bytes.count - start
+      func little(_ value: Int, _ width: Int) -> [UInt8] {
+        (0..<width).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+      }
+      return bytes + [0x50, 0x4B, 5, 6, 0, 0, 0, 0] + little(entries, 2) + little(entries, 2) + little(size, 4)
+        + little(start, 4) + [0, 0]
+    }
+    #expect(try NumPyArchive.decode(archive(entries: 1)).map(\.bytes) == [content])
+    #expect(throws: NumPyFormatError.self) { try NumPyArchive.decode(archive(entries: 2)) }
+    #expect(throws: NumPyFormatError.self) { try NumPyArchive.decode(archive(entries: 60_000)) }
+    // As many members as an archive really holds are read, empty ones too.
+    let many = (0..<300).map { ("member \($0)", [UInt8](repeating: UInt8($0 & 255), count: $0 % 5)) }
+    #expect(try NumPyArchive.decode(NumPyArchive.encode(many)).map(\.bytes) == many.map(\.1))
+  }
+}

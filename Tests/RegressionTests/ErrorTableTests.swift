@@ -45,6 +45,34 @@ import Testing
     #expect(first.totals.map(\.count) == [3, 1, 3, 1])
   }
 
+  @Test func determinationIsThatOfTheLoops() throws {
+    var generator = SeededGenerator(seed: 4)
+    func random() -> Double { Double.random(in: -1...1, using: &generator) }
+    // Far from zero, as total energies are; in three parts, of which two are merged as a table.
+    let references = (0..<90).map { _ in -9 + 0.05 * random() }
+    let residuals = (0..<90).map { _ in 0.01 * random() }
+    var (table, other) = (ErrorTable(), ErrorTable())
+    for (range, isOther) in [(0..<20, false), (20..<50, true), (50..<90, true)] {
+      let part = (Array(residuals[range]), Array(references[range]))
+      if isOther {
+        other.add(part.0, references: part.1, group: "a", quantity: .energy, split: .train)
+      } else {
+        table.add(part.0, references: part.1, group: "b", quantity: .energy, split: .train)
+      }
+    }
+    table.merge(other)
+    let mean = references.reduce(0, +) / 90
+    let spread = references.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+    let direct = 1 - residuals.reduce(0) { $0 + $1 * $1 } / spread
+    #expect(abs(try #require(table.totals[0].determination) - direct) < 1e-9)
+    // Without references, and where they do not differ, there is none.
+    other.add([0.1], group: "a", quantity: .energy, split: .train)
+    #expect(other.totals[0].determination == nil)
+    var same = ErrorTable()
+    same.add([0.1, 0.2], references: [-9.1, -9.1], group: "", quantity: .energy, split: .train)
+    #expect(same.totals[0].determination == nil)
+  }
+
   @Test func notFiniteResidualsAreCountedApart() throws {
     var table = table()
     table.add([.nan, .infinity, 0], group: "liquid", quantity: .energy, split: .train)
@@ -66,7 +94,7 @@ import Testing
     #expect(Set(lines.map(\.count)).count == 1)
     #expect(lines.count == 1 + 4 + 4)
     #expect(
-      lines[0].hasPrefix("group   quantity  set       count      MAE     RMSE      max  unit"))
-    #expect(lines[3].hasPrefix("liquid  energy    train         3    3.000    3.416    5.000  meV"))
+      lines[0].hasPrefix("group   quantity  set       count      MAE     RMSE      max  R²  unit"))
+    #expect(lines[3].hasPrefix("liquid  energy    train         3    3.000    3.416    5.000   -  meV"))
   }
 }

@@ -2,7 +2,8 @@ import Configurations
 import Platform
 import TestSupport
 import Testing
-import VASP
+
+@testable import VASP
 
 /// What fuzzing found, each with the smallest input that shows it.
 @Suite struct FuzzFindingsTests {
@@ -70,5 +71,91 @@ import VASP
       #expect(whole.contains { $0.labels.energy == c.labels.energy && $0.labels.forces == c.labels.forces })
     }
     #expect(kept.contains { $0.labels.energy == -2.5 })
+  }
+}
+
+/// Findings in vasprun.xml whose two sides would join to one number, and stresses that get lost.
+@Suite struct InterruptedNumberTests {
+  private func read(_ text: String) throws -> (kept: [Configuration], said: [Diagnostic]) {
+    // Rows taken out of the text ahead and rows left to libxml2 are one.
+    var answers: [([Configuration], [Diagnostic])] = []
+    for takesRows in [true, false] {
+      let reader = VasprunReader(MemoryByteSource(Array(text.utf8)), name: "vasprun.xml", takesRows: takesRows)
+      var kept: [Configuration] = []
+      while let next = try reader.next() { kept.append(next) }
+      answers.append((kept, reader.diagnostics))
+    }
+    #expect(answers[0].0 == answers[1].0 && answers[0].1 == answers[1].1)
+    return answers[0]
+  }
+
+  @Test(arguments: ["<atoms>3</atoms>", "<v>3</v>", "<i>3</i>", "<a/>", "<!-- 3 -->", "<?a 3?>", "<?rows 0?>"])
+  func whatStandsInsideANumberSpoilsItsStep(_ inner: String) throws {
+    let steps = [-1.5, -2.5, -3.5].map { RunText.Step(energy: $0) }
+    let text = RunText(steps: steps).vasprun
+    #expect(try read(text).kept.map(\.labels.energy) == [-1.5, -2.5, -3.5])
+    // A force, a position, a lattice vector and the energy of the middle step, in the order of the file.
+    let middle = text.ranges(of: "<calculation>")[1].upperBound
+    for number in ["0.12500000", "0.25000000", "4.00000000", "-2.50000000"] {
+      let found = try #require(text[middle...].firstRange(of: number))
+      let at = text.index(found.lowerBound, offsetBy: number.hasPrefix("-") ? 3 : 2)
+      var broken = text
+      broken.insert(contentsOf: inner, at: at)
+      let (kept, said) = try read(broken)
+      #expect(kept.map(\.labels.energy) == [-1.5, -3.5], "\(inner) in \(number)")
+      #expect(!said.isEmpty && said.allSatisfy { $0.place.line != nil && $0.place.ionicStep == 1 }, "\(said)")
+    }
+    // In a symbol or a title it leaves the species unknown.
+    for word in ["<c>W</c>", "PAW_PBE W"] {
+      let found = try #require(text.firstRange(of: word))
+      var broken = text
+      broken.insert(contentsOf: inner, at: text.index(found.lowerBound, offsetBy: word.hasPrefix("<") ? 3 : 4))
+      let kept = try read(broken).kept
+      #expect(kept.allSatisfy { $0.species.map(\.symbol) == ["W", "O"] }, "\(inner) in \(word)")
+    }
+  }
+
+  @Test func aStressThatCannotBeUsedIsSaid() throws {
+    let steps = [-1.5, -2.5, -3.5].map { RunText.Step(energy: $0) }
+    let text = RunText(steps: steps).vasprun
+    let table = try #require(text.ranges(of: "<varray name=\"stress\" >\n").dropFirst().first)
+    let rowEnd = try #require(text[table.upperBound...].firstIndex(of: "\n"))
+    let row = String(text[table.upperBound...rowEnd])
+    for broken in [
+      "", row + row, row.replacing("10.00000000", with: "1*.00000000"), row.replacing("10.00000000", with: ""),
+    ] {
+      var changed = text
+      changed.replaceSubrange(table.upperBound...rowEnd, with: broken)
+      let (kept, said) = try read(changed)
+      #expect(kept.map { $0.labels.stress == nil } == [false, true, false])
+      #expect(said.map(\.code) == ["stress-unreadable"])
+      #expect(said.first?.place.ionicStep == 1 && said.first?.place.line != nil)
+    }
+    let sheet = RunText(steps: steps).outcar()
+    let line = sheet.ranges(of: "in kB  ")[1].upperBound
+    var changed = sheet
+    changed.insert(contentsOf: "*****", at: line)
+    let reader = OutcarReader(MemoryByteSource(Array(changed.utf8)), name: "OUTCAR")
+    var kept: [Configuration] = []
+    while let next = try reader.next() { kept.append(next) }
+    #expect(kept.map { $0.labels.stress == nil } == [false, true, false])
+    #expect(reader.diagnostics.map(\.code) == ["stress-unreadable"])
+    #expect(reader.diagnostics.first?.place.ionicStep == 1 && reader.diagnostics.first?.place.line != nil)
+  }
+
+  /// Thousands of broken stresses or runs are counted, not listed.
+  @Test func manyRemarksAreFew() throws {
+    let steps = (1...50).map { RunText.Step(energy: -Double($0)) }
+    let sheet = RunText(steps: steps).outcar().replacing("in kB  ", with: "in kB  ****")
+    let reader = OutcarReader(MemoryByteSource(Array(sheet.utf8)), name: "OUTCAR")
+    var count = 0
+    while try reader.next() != nil { count += 1 }
+    #expect(count == 50 && reader.diagnostics.count == 11)
+    let runs = (1...50).map { RunText(steps: [.init(energy: -Double($0))]) }
+    for text in [runs.map { $0.outcar() }.joined(), runs.map(\.vasprun).joined()] {
+      let sources = try SourceReader().read(MemoryByteSource(Array(text.utf8)), name: "runs")
+      #expect(sources.flatMap(\.configurations).count == 50)
+      #expect(sources.flatMap(\.diagnostics).filter { $0.code == "several-runs" }.count == 11)
+    }
   }
 }

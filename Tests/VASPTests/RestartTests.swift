@@ -3,8 +3,7 @@ import Foundation
 import Platform
 import TestSupport
 import Testing
-
-@testable import VASP
+import VASP
 
 /// Restarted and appended runs keep every step once, in order.
 struct RestartTests {

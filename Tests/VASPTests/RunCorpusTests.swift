@@ -3,8 +3,7 @@ import Foundation
 import Platform
 import TestSupport
 import Testing
-
-@testable import VASP
+import VASP
 
 /// Real run folders: both files of a run say the same of it, and no false alarm is raised.
 @Suite(.enabled(if: SharedData.isAvailable, "skipped: no shared data"))

@@ -2,8 +2,7 @@ import Configurations
 import Platform
 import TestSupport
 import Testing
-
-@testable import VASP
+import VASP
 
 /// A run folder is one thing: what its files tell is merged, checked and carried along.
 struct RunFolderTests {

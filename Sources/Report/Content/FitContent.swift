@@ -21,6 +21,8 @@ public struct FitSummary: Sendable, Equatable {
   public var referenceEnergies: [NamedValue]
   /// In words ("16 members, Poisson bootstrap over sources").
   public var ensemble: String
+  /// Functions that automatic relevance determination dropped.
+  public var prunedFunctions = 0
 
   public init(
     basis: String, functions: Int, columns: Int, rows: Int, lambda: Double,
@@ -92,12 +94,79 @@ public struct ErrorMeasures: Sendable, Equatable {
   public var meanAbsolute: Double
   public var rootMeanSquare: Double
   public var largest: Double
+  /// R²; nil where it means nothing.
+  public var determination: Double?
 
-  public init(count: Int, meanAbsolute: Double, rootMeanSquare: Double, largest: Double) {
+  public init(
+    count: Int, meanAbsolute: Double, rootMeanSquare: Double, largest: Double, determination: Double? = nil
+  ) {
     self.count = count
     self.meanAbsolute = meanAbsolute
     self.rootMeanSquare = rootMeanSquare
     self.largest = largest
+    self.determination = determination
+  }
+}
+
+/// Errors by element or composition in one part of the data.
+public struct PartErrors: Sendable, Equatable {
+  /// Element or formula.
+  public var name: String
+  /// In words ("force components", "energies").
+  public var quantity: String
+  public var part: DataPart
+  /// eV/Å or eV/atom.
+  public var measures: ErrorMeasures
+
+  public init(name: String, quantity: String, part: DataPart, measures: ErrorMeasures) {
+    self.name = name
+    self.quantity = quantity
+    self.part = part
+    self.measures = measures
+  }
+}
+
+/// Root mean square errors, nil without labels.
+public struct RootErrors: Sendable, Equatable {
+  /// eV/atom.
+  public var energy: Double?
+  /// Components, eV/Å.
+  public var force: Double?
+  /// Components, eV/Å³.
+  public var stress: Double?
+
+  public init(energy: Double? = nil, force: Double? = nil, stress: Double? = nil) {
+    self.energy = energy
+    self.force = force
+    self.stress = stress
+  }
+}
+
+/// Errors of one source or group, by a fit to everything and by one that never saw it.
+public struct LeftOutErrors: Sendable, Equatable {
+  public var name: String
+  public var isGroup: Bool
+  public var configurations: Int
+  public var fitted: RootErrors
+  public var leftOut: RootErrors
+
+  public init(name: String, isGroup: Bool, configurations: Int, fitted: RootErrors, leftOut: RootErrors) {
+    self.name = name
+    self.isGroup = isGroup
+    self.configurations = configurations
+    self.fitted = fitted
+    self.leftOut = leftOut
+  }
+}
+
+/// Held-out errors of a fit to a part of the training data.
+public struct LearningPoint: Sendable, Equatable {
+  public var configurations: Int
+  public var heldOut: RootErrors
+
+  public init(configurations: Int, heldOut: RootErrors) {
+    self.configurations = configurations
+    self.heldOut = heldOut
   }
 }
 

@@ -26,6 +26,11 @@ public struct ReportContent: Sendable, Equatable {
   public var settingsGroups: [SettingsGroup] = []
   public var fit: FitSummary?
   public var errors: [GroupErrors] = []
+  /// By element, then by composition.
+  public var partErrors: [PartErrors] = []
+  /// Sources, worst first, then groups.
+  public var leftOut: [LeftOutErrors] = []
+  public var learningCurve: [LearningPoint] = []
   public var parity: [ParityData] = []
   public var clusters: [ClusterSummary] = []
   public var grades: [GradeDistribution] = []

@@ -131,6 +131,9 @@ enum PageStyle {
     .dots{stroke-width:4;stroke-linecap:round;stroke-opacity:.55;fill:none}
     .dots.training{stroke:var(--training)}
     .dots.heldout{stroke:var(--heldout)}
+    .curve{fill:none;stroke-width:1.8}
+    .knots{fill:none;stroke-width:7;stroke-linecap:round}
+    .curve.heldout,.knots.heldout{stroke:var(--heldout)}
     .cells.training{fill:var(--training)}
     .cells.heldout{fill:var(--heldout)}
     .l0{opacity:.22}.l1{opacity:.4}.l2{opacity:.6}.l3{opacity:.8}.l4{opacity:1}

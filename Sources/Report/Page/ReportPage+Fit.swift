@@ -7,6 +7,14 @@ extension ReportPage {
       content.parity.isEmpty
         ? nil : "<div class=\"plots\">\(content.parity.map(ParityPlot.figures))</div>\n",
       otherwise: "No values to compare.")
+    if !content.partErrors.isEmpty { html += block("Errors by element and composition", partErrors(), otherwise: "") }
+    if content.leftOut.contains(where: { !$0.isGroup }) {
+      html += block("Sources the fit never saw", leftOut(false), otherwise: "")
+    }
+    if content.leftOut.contains(where: \.isGroup) {
+      html += block("Groups the fit never saw", leftOut(true), otherwise: "")
+    }
+    if content.learningCurve.count > 1 { html += block("Learning curve", learningCurve(), otherwise: "") }
     html += block("The linear model", content.fit.map(model), otherwise: "There was no fit.")
     return html
   }
@@ -16,14 +24,14 @@ extension ReportPage {
     for _ in ErrorQuantity.allCases {
       columns += [
         .init("values", numeric: true, style: "first"), .init("MAE", numeric: true),
-        .init("RMSE", numeric: true), .init("max", numeric: true),
+        .init("RMSE", numeric: true), .init("max", numeric: true), .init("R²", numeric: true),
       ]
     }
     var table = PageTable(id: "error-table", caption: "Errors per group", columns: columns)
     table.groups =
       [("", 2)]
       + ErrorQuantity.allCases.map {
-        ("\($0.title) <small>\($0.unit)</small>" as HTML, 4)
+        ("\($0.title) <small>\($0.unit)</small>" as HTML, 5)
       }
     let places = ErrorQuantity.allCases.map { $0.places(content.errors) }
     table.add(
@@ -32,13 +40,14 @@ extension ReportPage {
       var cells: [PageTable.Cell] = [.name(row.group), .text(row.part.rawValue)]
       for (quantity, places) in zip(ErrorQuantity.allCases, places) {
         guard let measures = quantity.measures(row) else {
-          cells += ["–", "–", "–", "–"].map { .text($0) }
+          cells += ["–", "–", "–", "–", "–"].map { .text($0) }
           continue
         }
         cells.append(.count(measures.count))
         for value in [measures.meanAbsolute, measures.rootMeanSquare, measures.largest] {
           cells.append(.number(numbers.fixed(value * quantity.factor, places), value))
         }
+        cells.append(determination(measures))
       }
       return cells
     }
@@ -58,6 +67,9 @@ extension ReportPage {
       ("Effective rank", "\(numbers.count(fit.effectiveRank)) of \(numbers.count(fit.columns))"),
       ("Effective degrees of freedom", "\(numbers.fixed(fit.effectiveDegreesOfFreedom, 1))"),
     ]
+    if fit.prunedFunctions > 0 {
+      entries.append(("Functions dropped as irrelevant", "\(numbers.count(fit.prunedFunctions))"))
+    }
     if !fit.weights.isEmpty { entries.append(("Weights", named(fit.weights, unit: ""))) }
     if !fit.referenceEnergies.isEmpty {
       entries.append(("Reference energies", named(fit.referenceEnergies, unit: " eV")))

@@ -100,34 +100,12 @@ struct EnsembleInput: Sendable {
     return (Matrix(rows), Matrix(energies))
   }
 
-  /// How far the members are from their mean.
-  struct Deviation {
-    /// Standard deviation of the energy per atom, eV/atom.
-    var energy: Double
-    /// Largest distance of a member's force from the mean force, per atom, eV/Å.
-    var forces: [Double]
-  }
-
   func deviation(
-    _ configuration: Configuration, _ evaluator: Evaluator, _ workspace: Workspace
-  ) throws(ACEError) -> Deviation {
-    let ensemble = try evaluator.evaluateEnsemble(coefficients, configuration, workspace: workspace)
-    var energies = ensemble.energies
-    for element in configuration.species {
-      // Elements were checked by the evaluation.
-      let index = evaluator.basis.index(of: element)!
-      for m in 0..<count { energies[m] += referenceEnergies[m, index] }
-    }
-    let atoms = Double(max(configuration.count, 1))
-    let mean = energies.reduce(0, +) / Double(count)
-    let square = energies.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count)
-    var deviations = [Double](repeating: 0, count: configuration.count)
-    for atom in deviations.indices {
-      var sum = Vector3.zero
-      for m in 0..<count { sum += ensemble.forces[m][atom] }
-      let average = sum / Double(count)
-      for m in 0..<count { deviations[atom] = max(deviations[atom], length(ensemble.forces[m][atom] - average)) }
-    }
-    return Deviation(energy: square.squareRoot() / atoms, forces: deviations)
+    _ configuration: Configuration, _ evaluator: Evaluator, embeddings: [Embedding], _ workspace: Workspace
+  ) throws(ACEError) -> EnsembleDeviation {
+    let evaluation = try evaluator.evaluateEnsemble(
+      coefficients, configuration, embeddings: embeddings, workspace: workspace)
+    return try EnsembleDeviation(
+      evaluation, of: configuration, basis: evaluator.basis, referenceEnergies: referenceEnergies)
   }
 }

@@ -82,8 +82,8 @@ struct Predictor: Sendable {
         } else {
           evaluation = try evaluator.evaluate(potential, configuration, workspace: workspace)
         }
-        let deviation: EnsembleInput.Deviation? =
-          if let ensemble { try ensemble.deviation(configuration, evaluator, workspace) } else { nil }
+        let deviation = try ensemble?.deviation(
+          configuration, evaluator, embeddings: potential.embeddings, workspace)
         result.statistics.seconds += threadSeconds() - began
         guard evaluation.energy.isFinite, evaluation.forces.allSatisfy({ dot($0, $0).isFinite }) else {
           result.failures.append(
@@ -103,17 +103,17 @@ struct Predictor: Sendable {
   }
 
   private func predicted(
-    _ configuration: Configuration, _ evaluation: Evaluation, _ grades: [Double]?,
-    _ deviation: EnsembleInput.Deviation?
+    _ configuration: Configuration, _ evaluation: Evaluation, _ grades: [Double]?, _ deviation: EnsembleDeviation?
   ) -> Configuration {
     var frame = configuration
     frame.labels = Labels(
       energy: evaluation.energy, forces: evaluation.forces, stress: evaluation.stress, machineLearned: true)
     // What an earlier prediction left must not look like this one's.
     frame.properties["energies"] = perAtom ? .perAtomReals(evaluation.energies, columns: 1) : nil
-    frame.properties["gamma"] = grades.map { .perAtomReals($0, columns: 1) }
     frame.properties["force_deviation"] = deviation.map { .perAtomReals($0.forces, columns: 1) }
     frame.properties["energy_deviation"] = deviation.map { .real($0.energy) }
+    frame.properties["stress_deviation"] = deviation?.stress.map { .real($0) }
+    frame.properties["gamma"] = grades.map { .perAtomReals($0, columns: 1) }
     if case .text(let source)? = frame.properties["source"], case .integer(let step)? = frame.properties["ionic_step"] {
       frame.provenance.source = source
       frame.provenance.ionicStep = step
@@ -144,6 +144,7 @@ struct Predictor: Sendable {
       place: .init(file: configuration.provenance.source, ionicStep: configuration.provenance.ionicStep), cause: cause)
   }
 }
+
 
 /// Processor time of this thread, which other programs on the machine do not stretch.
 private func threadSeconds() -> Double {

@@ -7,7 +7,7 @@ import Glibc
 @_silgen_name("LLVMFuzzerRunDriver")
 func runFuzzer(
   _ count: UnsafeMutablePointer<CInt>,
-  _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
+  _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
   _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
 ) -> CInt
 
@@ -15,7 +15,8 @@ func runFuzzer(
 nonisolated(unsafe) var target = FuzzTarget.all[0]
 
 func fail(_ text: String) -> Never {
-  fputs(text + "\n", stderr)
+  let line = Array((text + "\n").utf8)
+  _ = write(STDERR_FILENO, line, line.count)
   exit(2)
 }
 
@@ -43,10 +44,10 @@ if CommandLine.arguments.count == 4, CommandLine.arguments[2] == "seeds" {
 }
 
 // libFuzzer sees the program's name and its own options.
-var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv + 1
+var arguments = CommandLine.unsafeArgv + 1
 var count = CommandLine.argc - 1
 exit(
-  runFuzzer(&count, &arguments!) { data, size in
+  runFuzzer(&count, &arguments) { data, size in
     let bytes = Array(UnsafeBufferPointer(start: data, count: size))
     if let cause = target.judge(Mutant(bytes: bytes)) { fatalError(cause) }
     return 0

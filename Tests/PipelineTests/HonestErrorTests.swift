@@ -1,0 +1,58 @@
+import Configurations
+import Foundation
+import LinearAlgebra
+import Platform
+import StageKit
+import TestSupport
+import Testing
+
+/// What `fit.json` says of data that a fit never saw, and every kind of ensemble, through whole pipelines.
+@Suite struct HonestErrorTests {
+  private func fit(_ refit: String) throws -> (summary: FitSummary, project: Project) {
+    var pipeline = TinyPipeline()
+    pipeline.refit = refit
+    let project = try Project.withRuns(pipeline)
+    let result = try project.pass()
+    #expect(result.outcome.exitStatus == 0)
+    let bytes = try project.files.readFile(project.path("outbox/latest/fit.json"))
+    return (try CanonicalJSON.decode(FitSummary.self, bytes), project)
+  }
+
+  @Test(arguments: ["pops", "posterior", "bootstrap"]) func ensemblesArePublished(_ method: String) throws {
+    let (summary, project) = try fit("ensemble: { method: '\(method)', members: 5, rows: 300 }")
+    #expect(summary.ensembleMethod == method && summary.ensembleMembers == 5)
+    let parts = try NumPyArchive.decode(
+      project.files.readFile(project.path("outbox/latest/potential/tiny.ensemble.npz")))
+    let members = try Matrix(numPyBytes: try #require(parts.first { $0.name == "coefficients.npy" }).bytes)
+    #expect(members.rows == 5 && members.storage.allSatisfy(\.isFinite))
+    #expect(members.row(0) != members.row(1))
+    // Every listed structure says how far members are apart.
+    let list = try project.text("outbox/latest/candidates.extxyz")
+    #expect(list.contains("force_deviation") && list.contains("energy_deviation"))
+  }
+
+  @Test func sourcesLeftOutAndElementsHaveTheirErrors() throws {
+    let fixed = "heldOut: 0, prior: 'ridge', regularisation: 'fixed', lambda: 1e-3"
+    let (whole, project) = try fit(fixed)
+    #expect(whole.leftOutSources.count == whole.sources && whole.sources > 1)
+    #expect(whole.leftOutSources.allSatisfy { $0.source != nil && $0.leftOut.force != nil })
+    for entry in whole.leftOutSources {
+      let fitted = try #require(entry.fitted.force)
+      #expect(try #require(entry.leftOut.force) > 0.5 * fitted)
+    }
+    #expect(whole.elementErrors.map(\.group) == ["W"])
+    let all = try #require(whole.errors.first { $0.group == "all" && $0.quantity == "force" })
+    // One element: its table is the whole.
+    #expect(whole.elementErrors[0].rootMeanSquare == all.rootMeanSquare)
+    #expect(whole.elementErrors[0].count == all.count && all.determination != nil)
+    #expect(whole.compositionErrors.map(\.group) == ["W"])
+    #expect(try project.text("outbox/latest/report.html").contains("Sources the fit never saw"))
+  }
+
+  @Test func automaticRelevanceIsAPrior() throws {
+    let (summary, _) = try fit("prior: 'automatic-relevance', ensemble: { method: 'none' }")
+    #expect(summary.regularisationMethod.hasPrefix("automatic-relevance"))
+    #expect(summary.effectiveRank <= summary.functions[0] - summary.prunedFunctions.count)
+    #expect(summary.effectiveDegreesOfFreedom > 1)
+  }
+}
