@@ -26,20 +26,20 @@ import TungstenReference
   }
 
   @Test func oneMoreSourceIsOneOfEverything() throws {
-    let world = try World(sources: 8)
+    let world = try World(sources: 16)
     let first = try world.run()
-    #expect(first.stage("ingest").counters["files read"] == 8)
-    #expect(first.stage("featurize").counters["sources featurized"] == 8)
+    #expect(first.stage("ingest").counters["files read"] == 16)
+    #expect(first.stage("featurize").counters["sources featurized"] == 16)
     #expect(first.stage("candidates").counters["pool files read"] == 1)
     #expect(first.stage("rank").counters["candidate sources featurized"] == 1)
     let fromScratch = try #require(first.stage("refit").counters["factors merged"])
     _ = world.inbox.takeOpened()
 
     let before = try #require(first.stage("refit").counters["sources' factors read"])
-    #expect(before >= 8)
-    world.inbox.drop([World.unit(8)], into: "ingest")
+    #expect(before >= 16)
+    world.inbox.drop([World.unit(16)], into: "ingest")
     let second = try world.run()
-    #expect(Set(world.inbox.takeOpened()) == ["run8/vasprun.xml"])
+    #expect(Set(world.inbox.takeOpened()) == ["run16/vasprun.xml"])
     #expect(second.stage("ingest").counters == ["files read": 1])
     #expect(second.stage("featurize").counters == ["sources featurized": 1, "frames featurized": 2])
     #expect(second.stage("candidates").ran == 0)
