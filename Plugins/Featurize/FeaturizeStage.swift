@@ -12,7 +12,7 @@ import Synchronization
 /// Evaluates the linear ACE basis on each source, once.
 public struct FeaturizeStage: SourceStage {
   public static let description = StageDescription(
-    name: "featurize", version: 2,
+    name: "featurize", version: 3,
     summary: "Evaluates the linear ACE basis: environments for novelty, reduced rows for the fit.",
     takes: [StageInput(.configurations), StageInput(.selection)], gives: [.perSource(.features)])
 
@@ -60,20 +60,23 @@ public struct FeaturizeStage: SourceStage {
 }
 
 /// What the frames of one source add up to.
-private struct SourceFeatures {
+package struct SourceFeatures {
   let evaluator: Evaluator
+  /// Force rows of a frame beyond this size, bytes, are formed and reduced a block of atoms at a time.
+  private let largestRows: Int
   private let layout: ColumnLayout
-  private var factors: SourceFactorsBuilder
+  package private(set) var factors: SourceFactorsBuilder
   private(set) var frames: [FeatureIndex.Frame] = []
   /// By element: B rows, and where they belong.
-  private var environments: [[Double]]
+  package private(set) var environments: [[Double]]
   private var sites: [[Int32]]
   private var shortest: [String: Double] = [:]
   private var coreEnergies: [String: Double] = [:]
   private let workspace = Workspace()
 
-  init(evaluator: Evaluator) {
+  package init(evaluator: Evaluator, largestRows: Int = 32 << 20) {
     self.evaluator = evaluator
+    self.largestRows = largestRows
     let count = evaluator.basis.elements.count
     layout = ColumnLayout(basis: evaluator.basis.columnCount, elements: count)
     factors = SourceFactorsBuilder(layout: layout)
@@ -81,7 +84,7 @@ private struct SourceFeatures {
     sites = Array(repeating: [], count: count)
   }
 
-  mutating func add(_ configuration: Configuration, _ summary: FrameSummary) throws {
+  package mutating func add(_ configuration: Configuration, _ summary: FrameSummary) throws {
     let basis = evaluator.basis
     let block = blockIndex(unit: summary.unit, blocks: FeatureIndex.blocks)
     let group = summary.group ?? ""
@@ -90,11 +93,6 @@ private struct SourceFeatures {
       FeatureIndex.Frame(
         frame: summary.frame, ionicStep: summary.ionicStep, atoms: configuration.count, group: group, block: block))
     shortest.merge(try configuration.shortestDistances(within: FeatureIndex.shortDistance), uniquingKeysWith: min)
-    let (rows, projections) = try evaluator.features(of: configuration, workspace: workspace)
-    for part in projections {
-      environments[part.element] += part.values.storage
-      for atom in part.atoms { sites[part.element] += [position, Int32(atom)] }
-    }
     var composition = [Int](repeating: 0, count: basis.elements.count)
     for element in configuration.species { composition[basis.index(of: element)!] += 1 }
     // The fit learns what is left when the repulsion has been taken away.
@@ -103,17 +101,27 @@ private struct SourceFeatures {
       coreEnergies[element.symbol] = max(coreEnergies[element.symbol] ?? 0, energy)
     }
     func key(_ kind: RowKind) -> RowKey { RowKey(block: block, group: group, kind: kind) }
+    let forces = configuration.labels.forces.map { forces in
+      core.map { core in zip(forces, core.forces).map { $0 - $1 } } ?? forces
+    }
+    let (energyRow, strainRows, projections) = try Self.rows(
+      of: configuration, evaluator, atMost: largestRows, workspace
+    ) { atoms, rows, continues in
+      guard let forces else { return }
+      let targets = atoms.flatMap { [forces[$0].x, forces[$0].y, forces[$0].z] }
+      try factors.append(
+        layout.forceRows(basis: rows, forces: targets), key: key(.force), atoms: configuration.count,
+        continues: continues)
+    }
+    for part in projections {
+      environments[part.element] += part.values.storage
+      for atom in part.atoms { sites[part.element] += [position, Int32(atom)] }
+    }
     if let energy = configuration.labels.energy {
       try factors.append(
         layout.energyRow(
-          basisSums: rows.energy, composition: composition, energy: energy - (core?.energy ?? 0)),
+          basisSums: energyRow, composition: composition, energy: energy - (core?.energy ?? 0)),
         key: key(.energy), atoms: configuration.count)
-    }
-    if var forces = configuration.labels.forces {
-      if let core { forces = zip(forces, core.forces).map { $0 - $1 } }
-      try factors.append(
-        layout.forceRows(basis: rows.forces, forces: forces.flatMap { [$0.x, $0.y, $0.z] }), key: key(.force),
-        atoms: configuration.count)
     }
     if var stress = configuration.labels.stress, let cell = configuration.cell {
       if let core { stress = stress + (-1 / cell.volume) * core.strainDerivative }
@@ -122,9 +130,31 @@ private struct SourceFeatures {
         (stress.x.y + stress.y.x) / 2,
       ]
       try factors.append(
-        layout.stressRows(basis: rows.virial, stress: voigt, volume: cell.volume, atoms: configuration.count),
+        layout.stressRows(basis: strainRows, stress: voigt, volume: cell.volume, atoms: configuration.count),
         key: key(.stress), atoms: configuration.count)
     }
+  }
+
+  /// Energy row, strain rows and projections; force rows go to `body`, of all atoms at once where that is little.
+  private static func rows(
+    of configuration: Configuration, _ evaluator: Evaluator, atMost largestRows: Int, _ workspace: Workspace,
+    _ body: (_ atoms: [Int], _ forces: Matrix, _ continues: Bool) throws -> Void
+  ) throws -> (energy: [Double], strain: Matrix, projections: [Projections]) {
+    let bytesPerAtom = 24 * evaluator.basis.columnCount
+    if bytesPerAtom * configuration.count <= largestRows {
+      let (rows, projections) = try evaluator.features(of: configuration, workspace: workspace)
+      try body(Array(configuration.species.indices), rows.forces, false)
+      return (rows.energy, rows.virial, projections)
+    }
+    let projections = try evaluator.projections(of: configuration, workspace: workspace)
+    var continues = false
+    let (energy, strain) = try evaluator.forEachRowBlock(
+      of: configuration, atomsPerBlock: max(largestRows / 2 / bytesPerAtom, 64), workspace: workspace
+    ) { atoms, rows in
+      try body(atoms, rows, continues)
+      continues = true
+    }
+    return (energy, strain, projections)
   }
 
   consuming func draft(basis: [UInt8]) throws -> ArtifactDraft {

@@ -41,7 +41,7 @@ struct EnsembleModel: Sendable {
   func forceDeviations(_ configuration: Configuration, _ workspace: Workspace) throws -> [Double] {
     guard let members, members.rows > 1 else { return Array(repeating: 0, count: configuration.count) }
     let forces = try evaluator.evaluateEnsemble(
-      members, configuration, embeddings: potential.embeddings, workspace: workspace
+      members, configuration, embeddings: potential.embeddings, precision: .singleDifferences, workspace: workspace
     ).forces
     return (0..<configuration.count).map { atom in
       let own = forces.map { $0[atom] }

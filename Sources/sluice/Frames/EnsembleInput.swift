@@ -111,7 +111,8 @@ struct EnsembleInput: Sendable {
   func deviation(
     _ configuration: Configuration, _ evaluator: Evaluator, _ workspace: Workspace
   ) throws(ACEError) -> Deviation {
-    let ensemble = try evaluator.evaluateEnsemble(coefficients, configuration, workspace: workspace)
+    let ensemble = try evaluator.evaluateEnsemble(
+      coefficients, configuration, precision: .singleDifferences, workspace: workspace)
     var energies = ensemble.energies
     for element in configuration.species {
       // Elements were checked by the evaluation.
