@@ -19,11 +19,12 @@ let bindings: [Target] = [
   .target(name: "CInflate", path: "Sources/Bindings/CInflate", cSettings: [.unsafeFlags(["-O3"])]),
   .target(name: "CHouseholder", path: "Sources/Bindings/CHouseholder", cSettings: [.unsafeFlags(["-O3"])]),
   .target(name: "CKernels", path: "Sources/Bindings/CKernels", cSettings: [.unsafeFlags(["-O3"])]),
+  .target(name: "CNeighbors", path: "Sources/Bindings/CNeighbors", cSettings: [.unsafeFlags(["-O3"])]),
 ]
 
 let modules: [Target] = [
   .target(name: "Platform", dependencies: ["CLinux", "CDigest"]),
-  .target(name: "Configurations", dependencies: ["Platform"]),
+  .target(name: "Configurations", dependencies: ["Platform", "CNeighbors"]),
   .target(name: "VASP", dependencies: ["Configurations", "Platform", "CLibXML2", "CLibArchive", "CInflate"]),
   .target(name: "LinearAlgebra", dependencies: ["COpenBLAS", "CHouseholder"]),
   .target(name: "ACE", dependencies: ["Configurations", "LinearAlgebra", "CKernels"]),
@@ -112,9 +113,9 @@ let testTargets: [Target] = [
   tests("LinearAlgebraTests", ["LinearAlgebra"]),
   // The kernels once more, compiled for any x86-64 processor.
   .target(
-    name: "PortableKernels", dependencies: ["CKernels", "CHouseholder"], path: "Tests/PortableKernels",
-    cSettings: [.unsafeFlags(["-O1"])]),
-  tests("KernelTests", ["CKernels", "CHouseholder", "PortableKernels"]),
+    name: "PortableKernels", dependencies: ["CKernels", "CHouseholder", "CNeighbors"],
+    path: "Tests/PortableKernels", cSettings: [.unsafeFlags(["-O1"])]),
+  tests("KernelTests", ["CKernels", "CHouseholder", "CNeighbors", "PortableKernels"]),
   tests("ACETests", ["ACE", "Configurations", "LinearAlgebra"]),
   tests("RegressionTests", ["Regression", "LinearAlgebra", "Platform"]),
   tests("NoveltyTests", ["Novelty", "LinearAlgebra"]),

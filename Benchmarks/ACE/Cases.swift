@@ -47,9 +47,18 @@ func potential(_ name: String) throws -> (Potential, String) {
     return (try Potential(yaml: Array(data)), name)
   }
   let count = Int(name.drop { !$0.isNumber }) ?? 100
+  return (try made(count, repels: false), "made, \(count) functions")
+}
+
+/// Random coefficients, with the automatic core repulsion or without.
+func made(_ functions: Int, repels: Bool) throws -> Potential {
+  let elements = [Element(symbol: "W")!]
   let basis = try Basis(
     BasisSpecification(
-      elements: [Element(symbol: "W")!], cutoff: 5.5, order: 5,
-      limits: [.init(radial: [8, 5, 4, 3, 2], angular: [0, 5, 4, 3, 2])], functionsPerElement: count))
-  return (try Potential(basis: basis, columns: random(basis.columnCount, seed: 7)), "made, \(count) functions")
+      elements: elements, cutoff: 5.5, order: 5,
+      limits: [.init(radial: [8, 5, 4, 3, 2], angular: [0, 5, 4, 3, 2])], functionsPerElement: functions,
+      repulsion: repels ? PairRepulsion.automatic(elements) : [:]))
+  let embeddings = repels ? Handover(basis: basis, coreEnergies: ["W": 2]).embeddings : nil
+  return try Potential(
+    basis: basis, coefficients: [random(basis.columnCount, seed: 7)], embeddings: embeddings)
 }

@@ -35,6 +35,11 @@ func report(_ name: String, _ peak: Double) throws {
   let tables = Evaluator(basis, radial: .tabulated)
   let inverse = Matrix(rows: count, columns: count, storage: random(count * count, seed: 8))
   let ensemble = Matrix(rows: 16, columns: count, storage: random(16 * count, seed: 9))
+  // The same functions without and with core repulsion.
+  let twins = try [false, true].map { repels in
+    let potential = try made(count, repels: repels)
+    return (potential, Evaluator(potential.basis), Evaluator(potential.basis, radial: .tabulated))
+  }
   for c in quick ? [small] : [small, large] {
     let workspace = Workspace()
     let list = try NeighborList(c, cutoff: basis.cutoff)
@@ -47,6 +52,15 @@ func report(_ name: String, _ peak: Double) throws {
     rounds.add("projections") { _ = try evaluator.projections(of: c, workspace: workspace) }
     rounds.add("grades") { _ = try evaluator.grades(of: c, inverses: [inverse], workspace: workspace) }
     rounds.add("16 members") { _ = try evaluator.evaluateEnsemble(ensemble, c, workspace: workspace) }
+    rounds.add("16 members, single differences") {
+      _ = try evaluator.evaluateEnsemble(ensemble, c, precision: .singleDifferences, workspace: workspace)
+    }
+    for (made, exact, tabulated) in twins {
+      let label = exact.basis.bonds[0][0].corePrefactor == 0 ? "" : ", repulsion"
+      rounds.add("made, forces\(label)") { _ = try exact.evaluate(made, c, workspace: workspace) }
+      rounds.add("made, forces, tabulated\(label)") { _ = try tabulated.evaluate(made, c, workspace: workspace) }
+    }
+    rounds.add("repulsion alone") { _ = try twins[1].1.repulsion(of: c) }
     try rounds.run(c.count > 1000 ? 5 : 25)
     var rows = Rounds()
     rows.add("design rows") { _ = try evaluator.designRows(of: c, workspace: workspace) }
@@ -67,12 +81,36 @@ func report(_ name: String, _ peak: Double) throws {
     print(
       "  projections / energy and forces:", fixed(values / forces, 2, width: 1), "with the list,",
       fixed((values - listTime) / (forces - listTime), 2, width: 1), "without")
-    print("  16 members / energy and forces: ", fixed(rounds.best("16 members") / forces, 2, width: 1))
+    print(
+      "  16 members / energy and forces: ", fixed(rounds.best("16 members") / forces, 2, width: 1), "in single",
+      fixed(rounds.best("16 members, single differences") / forces, 2, width: 1))
+    print("  single differences: \(try differenceError(evaluator, ensemble, c)) of the largest difference off")
+    for kind in ["", ", tabulated"] {
+      let (with, without) = ("made, forces\(kind), repulsion", "made, forces\(kind)")
+      print(
+        "  repulsion / none\(kind):", fixed(rounds.best(with) / rounds.best(without), 3, width: 1), "medians",
+        fixed(rounds.median(with) / rounds.median(without), 3, width: 1))
+    }
     operations(evaluator, neighbors, peak, Double(c.count), listTime, values, forces, rows.best("design rows"))
   }
   if quick { return }
   try memory(name)
   try threads(evaluator, potential)
+}
+
+/// The largest error of a member's force in single precision, by the largest difference from the mean.
+func differenceError(_ evaluator: Evaluator, _ ensemble: Matrix, _ c: Configuration) throws -> Double {
+  let exact = try evaluator.evaluateEnsemble(ensemble, c).forces
+  let single = try evaluator.evaluateEnsemble(ensemble, c, precision: .singleDifferences).forces
+  var (error, difference) = (0.0, 0.0)
+  for atom in 0..<c.count {
+    let mean = exact.reduce(Vector3.zero) { $0 + $1[atom] } / Double(exact.count)
+    for m in exact.indices {
+      error = max(error, length(single[m][atom] - exact[m][atom]))
+      difference = max(difference, length(exact[m][atom] - mean))
+    }
+  }
+  return error / difference
 }
 
 func operations(
@@ -127,29 +165,37 @@ func measureMemory(_ name: String, cells: Int, whole: Bool) throws {
   print(fixed(megabytes, 0, width: 1))
 }
 
-/// Sixteen structures by one and by two threads.
+/// Many structures, and one large one, by one and by two threads.
 func threads(_ evaluator: Evaluator, _ potential: Potential) throws {
-  func run(_ threads: Int) -> (wall: Double, processor: Double) {
-    let (wall, processor) = (seconds(CLOCK_MONOTONIC), seconds(CLOCK_PROCESS_CPUTIME_ID))
+  try compareThreads("32 structures of 250 atoms") { threads in
     DispatchQueue.concurrentPerform(iterations: threads) { thread in
       let workspace = Workspace()
       for k in 0..<32 where k % threads == thread {
         _ = try? evaluator.evaluate(potential, small, workspace: workspace)
       }
     }
+  }
+  let huge = tungsten(cells: 16, amplitude: 0.05)
+  try compareThreads("one of \(huge.count) atoms") { _ = try evaluator.evaluate(potential, huge, threads: $0) }
+}
+
+func compareThreads(_ label: String, _ body: (Int) throws -> Void) throws {
+  func run(_ threads: Int) throws -> (wall: Double, processor: Double) {
+    let (wall, processor) = (seconds(CLOCK_MONOTONIC), seconds(CLOCK_PROCESS_CPUTIME_ID))
+    try body(threads)
     return (seconds(CLOCK_MONOTONIC) - wall, seconds(CLOCK_PROCESS_CPUTIME_ID) - processor)
   }
-  _ = run(2)
-  var best = (one: Double.infinity, two: Double.infinity, inflation: Double.infinity)
-  for _ in 0..<7 {
-    let (one, two) = (run(1), run(2))
-    best = (
-      min(best.one, one.wall), min(best.two, two.wall), min(best.inflation, two.processor / one.processor)
-    )
+  _ = try run(2)
+  var best = (one: Double.infinity, two: Double.infinity)
+  var inflation: [Double] = []
+  for _ in 0..<9 {
+    let (one, two) = (try run(1), try run(2))
+    best = (min(best.one, one.wall), min(best.two, two.wall))
+    inflation.append(two.processor / one.processor)
   }
   print(
-    "  two threads: \(fixed(best.one / best.two, 2, width: 1)) times one (wall), processor time"
-      + " \(fixed(best.inflation, 2, width: 1)) of one thread's")
+    "  two threads, \(label): \(fixed(best.one / best.two, 2, width: 1)) times one (wall), processor time"
+      + " \(fixed(inflation.sorted()[inflation.count / 2], 2, width: 1)) of one thread's (median)")
 }
 
 if CommandLine.arguments.dropFirst().first == "--memory" {

@@ -12,7 +12,7 @@ import Synchronization
 /// Evaluates the linear ACE basis on each source, once.
 public struct FeaturizeStage: SourceStage {
   public static let description = StageDescription(
-    name: "featurize", version: 3,
+    name: "featurize", version: 4,
     summary: "Evaluates the linear ACE basis: environments for novelty, reduced rows for the fit.",
     takes: [StageInput(.configurations), StageInput(.selection)], gives: [.perSource(.features)])
 
@@ -77,13 +77,15 @@ public struct FeaturizeStage: SourceStage {
 }
 
 /// What the frames of one source add up to.
-private struct SourceFeatures {
+package struct SourceFeatures {
   let evaluator: Evaluator
+  /// Force rows of a frame beyond this size, bytes, are formed and reduced a block of atoms at a time.
+  private let largestRows: Int
   private let layout: ColumnLayout
-  private var factors: SourceFactorsBuilder
+  package private(set) var factors: SourceFactorsBuilder
   private(set) var frames: [FeatureIndex.Frame] = []
   /// By element: B rows, and where they belong.
-  private var environments: [[Double]]
+  package private(set) var environments: [[Double]]
   private var sites: [[Int32]]
   private var shortest: [String: Double] = [:]
   private var coreEnergies: [String: Double] = [:]
@@ -91,9 +93,10 @@ private struct SourceFeatures {
   private let groundState: GroundState
   private let workspace = Workspace()
 
-  init(evaluator: Evaluator, groundState: GroundState) {
+  package init(evaluator: Evaluator, groundState: GroundState? = nil, largestRows: Int = 32 << 20) {
     self.evaluator = evaluator
-    self.groundState = groundState
+    self.groundState = groundState ?? GroundState(elements: evaluator.basis.elements.count)
+    self.largestRows = largestRows
     let count = evaluator.basis.elements.count
     layout = ColumnLayout(basis: evaluator.basis.columnCount, elements: count)
     factors = SourceFactorsBuilder(layout: layout)
@@ -101,15 +104,19 @@ private struct SourceFeatures {
     sites = Array(repeating: [], count: count)
   }
 
-  mutating func add(_ configuration: Configuration, _ summary: FrameSummary) throws {
+  package mutating func add(_ configuration: Configuration, _ summary: FrameSummary) throws {
     let basis = evaluator.basis
     let block = blockIndex(unit: summary.unit, blocks: FeatureIndex.blocks)
     let group = summary.group ?? ""
     let position = Int32(frames.count)
-    let (rows, projections) = try evaluator.features(of: configuration, workspace: workspace)
     let composition = basis.composition(of: configuration)
     let energyPerAtom = configuration.labels.energy.map { $0 / Double(configuration.count) }
-    let isIsolated = configuration.count == 1 && (rows.energy.allSatisfy { $0 == 0 } || Self.isIsolatedAtom(group))
+    let isIsolated =
+      try configuration.count == 1
+      && (Self.isIsolatedAtom(group)
+        || evaluator.projections(of: configuration, workspace: workspace).allSatisfy {
+          $0.values.storage.allSatisfy { $0 == 0 }
+        })
     var level = EnergyLevel.isolatedAtom
     if isIsolated {
       if let energyPerAtom {
@@ -124,10 +131,6 @@ private struct SourceFeatures {
         frame: summary.frame, ionicStep: summary.ionicStep, atoms: configuration.count, group: group, block: block,
         level: level, composition: composition, energyPerAtom: energyPerAtom))
     shortest.merge(try configuration.shortestDistances(within: FeatureIndex.shortDistance), uniquingKeysWith: min)
-    for part in projections {
-      environments[part.element] += part.values.storage
-      for atom in part.atoms { sites[part.element] += [position, Int32(atom)] }
-    }
     // The fit learns what is left when the repulsion has been taken away.
     let core = try evaluator.repulsion(of: configuration)
     for (element, energy) in zip(configuration.species, core?.energies ?? []) {
@@ -136,20 +139,30 @@ private struct SourceFeatures {
     func key(_ kind: RowKind) -> RowKey {
       RowKey(block: block, group: group, kind: kind, level: level, atoms: kind == .force ? 0 : configuration.count)
     }
+    let forces = configuration.labels.forces.map { forces in
+      core.map { core in zip(forces, core.forces).map { $0 - $1 } } ?? forces
+    }
+    let (energyRow, strainRows, projections) = try Self.rows(
+      of: configuration, evaluator, atMost: largestRows, workspace
+    ) { atoms, rows, continues in
+      // By symmetry there is nothing to learn of a lone atom but its energy.
+      guard let forces, !isIsolated else { return }
+      let targets = atoms.flatMap { [forces[$0].x, forces[$0].y, forces[$0].z] }
+      try factors.append(
+        layout.forceRows(basis: rows, forces: targets), key: key(.force), atoms: configuration.count,
+        continues: continues)
+    }
+    for part in projections {
+      environments[part.element] += part.values.storage
+      for atom in part.atoms { sites[part.element] += [position, Int32(atom)] }
+    }
     if let energy = configuration.labels.energy {
       try factors.append(
         layout.energyRow(
-          basisSums: rows.energy, composition: composition, energy: energy - (core?.energy ?? 0)),
+          basisSums: energyRow, composition: composition, energy: energy - (core?.energy ?? 0)),
         key: key(.energy), atoms: configuration.count)
     }
-    // By symmetry there is nothing else to learn of a lone atom.
     guard !isIsolated else { return }
-    if var forces = configuration.labels.forces {
-      if let core { forces = zip(forces, core.forces).map { $0 - $1 } }
-      try factors.append(
-        layout.forceRows(basis: rows.forces, forces: forces.flatMap { [$0.x, $0.y, $0.z] }), key: key(.force),
-        atoms: configuration.count)
-    }
     if var stress = configuration.labels.stress, let cell = configuration.cell {
       if let core { stress = stress + (-1 / cell.volume) * core.strainDerivative }
       let voigt = [
@@ -157,7 +170,7 @@ private struct SourceFeatures {
         (stress.x.y + stress.y.x) / 2,
       ]
       try factors.append(
-        layout.stressRows(basis: rows.virial, stress: voigt, volume: cell.volume, atoms: configuration.count),
+        layout.stressRows(basis: strainRows, stress: voigt, volume: cell.volume, atoms: configuration.count),
         key: key(.stress), atoms: configuration.count)
     }
   }
@@ -165,6 +178,28 @@ private struct SourceFeatures {
   /// The name that others give to frames of a lone atom; a small cell may hide what it is.
   private static func isIsolatedAtom(_ group: String) -> Bool {
     ["isolatedatom", "isolated_atom"].contains(group.lowercased())
+  }
+
+  /// Energy row, strain rows and projections; force rows go to `body`, of all atoms at once where that is little.
+  private static func rows(
+    of configuration: Configuration, _ evaluator: Evaluator, atMost largestRows: Int, _ workspace: Workspace,
+    _ body: (_ atoms: [Int], _ forces: Matrix, _ continues: Bool) throws -> Void
+  ) throws -> (energy: [Double], strain: Matrix, projections: [Projections]) {
+    let bytesPerAtom = 24 * evaluator.basis.columnCount
+    if bytesPerAtom * configuration.count <= largestRows {
+      let (rows, projections) = try evaluator.features(of: configuration, workspace: workspace)
+      try body(Array(configuration.species.indices), rows.forces, false)
+      return (rows.energy, rows.virial, projections)
+    }
+    let projections = try evaluator.projections(of: configuration, workspace: workspace)
+    var continues = false
+    let (energy, strain) = try evaluator.forEachRowBlock(
+      of: configuration, atomsPerBlock: max(largestRows / 2 / bytesPerAtom, 64), workspace: workspace
+    ) { atoms, rows in
+      try body(atoms, rows, continues)
+      continues = true
+    }
+    return (energy, strain, projections)
   }
 
   consuming func draft(basis: [UInt8]) throws -> ArtifactDraft {

@@ -46,7 +46,7 @@ struct EnsembleModel: Sendable {
   func deviation(_ configuration: Configuration, _ workspace: Workspace) throws -> EnsembleDeviation? {
     guard let members, members.rows > 1 else { return nil }
     let evaluation = try evaluator.evaluateEnsemble(
-      members, configuration, embeddings: potential.embeddings, workspace: workspace)
+      members, configuration, embeddings: potential.embeddings, precision: .singleDifferences, workspace: workspace)
     return try EnsembleDeviation(
       evaluation, of: configuration, basis: potential.basis, referenceEnergies: referenceEnergies)
   }

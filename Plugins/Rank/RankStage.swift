@@ -12,7 +12,7 @@ import StageKit
 /// Grades every candidate against the active sets and orders them so that the list is diverse.
 public struct RankStage: FoldStage {
   public static let description = StageDescription(
-    name: "rank", version: 3,
+    name: "rank", version: 4,
     summary: "Ranks candidates by extrapolation grades (global and local) and ensemble deviation, diversely.",
     takes: [
       StageInput(.features), StageInput(.clustering), StageInput(.potential), StageInput(.candidates),

@@ -1,17 +1,19 @@
-/// Numbers that the C kernels read: allocated once, never changed, freed with their owner.
+/// Numbers that the C kernels read: allocated once, aligned for them, never changed, freed with their owner.
 /// Unchecked because pointers are not Sendable; nothing writes after `init`.
 final class ConstantBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
   let pointer: UnsafePointer<Element>
   let count: Int
 
   init(_ elements: [Element]) {
-    let memory = UnsafeMutablePointer<Element>.allocate(capacity: max(elements.count, 1))
+    let bytes = max(elements.count, 1) * MemoryLayout<Element>.stride
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+      .bindMemory(to: Element.self, capacity: max(elements.count, 1))
     memory.initialize(from: elements, count: elements.count)
     pointer = UnsafePointer(memory)
     count = elements.count
   }
 
-  deinit { pointer.deallocate() }
+  deinit { UnsafeMutableRawPointer(mutating: pointer).deallocate() }
 }
 
 /// Memory that grows and is reused, aligned for the kernels.

@@ -9,6 +9,11 @@ struct CoreRepulsion {
     return bond.innerCutoffKind == .zbl ? screened(bond, a, b, r) : gaussian(bond, r)
   }
 
+  /// The same where it does not depend on the elements, beyond the cutoff too: not for `zbl`.
+  static func alike(_ bond: Bond, _ r: Double) -> (Double, Double) {
+    r >= bond.cutoff ? (0, 0) : gaussian(bond, r)
+  }
+
   private static func gaussian(_ bond: Bond, _ r: Double) -> (Double, Double) {
     let lambda = abs(bond.coreExponent)
     if lambda * r * r >= 50 { return (0, 0) }

@@ -15,6 +15,14 @@ public final class Workspace {
   var panel = ScratchBuffer<Double>()
   var lane = ScratchBuffer<Double>()
   var slots = ScratchBuffer<Int32>()
+  var coreSlopes = ScratchBuffer<Double>()
+  var coreFactors = ScratchBuffer<Double>()
+  var memberCoefficients = ScratchBuffer<Float>()
+  var memberWeights = ScratchBuffer<Float>()
+  var memberForces = ScratchBuffer<Float>()
+  var memberScratch = ScratchBuffer<Float>()
+  var memberStrain = ScratchBuffer<Double>()
+  var memberPairs = ScratchBuffer<sluice_ace_member_pair>()
 
   public init() {}
 }
@@ -105,6 +113,8 @@ struct BlockEnvironment {
   let values: UnsafeMutablePointer<Double>
   /// Derivatives of the radial functions, undefined where not asked for.
   let slopes: UnsafeMutablePointer<Double>
+  /// Derivatives of the core repulsion, undefined where no bond of the centre repels.
+  let coreSlopes: UnsafeMutablePointer<Double>
   /// Shape [components][8].
   let nodes: UnsafeMutablePointer<Double>
 
@@ -132,6 +142,7 @@ struct BlockEnvironment {
     let radialSize = segments.last.map { $0.radialStart + $0.padded * program.bonds[$0.neighborElement].rowCount } ?? 0
     values = workspace.radialData.reserve(2 * radialSize)
     slopes = values + radialSize
+    coreSlopes = workspace.coreSlopes.reserve(size)
     nodes = workspace.nodes.reserve(8 * program.components)
     for segment in segments {
       program.bonds[segment.neighborElement].evaluate(

@@ -20,20 +20,20 @@ extension Evaluator {
   /// Energy, forces and strain derivative of a potential on this basis, and the grades of its atoms: what
   /// both need is done once. The numbers are those of `evaluate` and `grades`.
   public func evaluate(
-    _ potential: Potential, _ configuration: Configuration, inverses: [Matrix?],
+    _ potential: Potential, _ configuration: Configuration, inverses: [Matrix?], threads: Int = 1,
     workspace: Workspace = Workspace()
   ) throws(ACEError) -> (evaluation: Evaluation, grades: [Double]) {
     guard potential.basis == basis else {
       throw .mismatch("the potential was made for another basis")
     }
     var collector: GradeCollector? = try GradeCollector(inverses, basis, atoms: configuration.count)
-    let evaluation = try evaluateUnchecked(potential, configuration, &collector, workspace)
+    let evaluation = try evaluateUnchecked(potential, configuration, &collector, threads, workspace)
     return (evaluation, collector!.finish())
   }
 }
 
 /// Gathers projections of atoms of one element until they are worth a matrix product.
-struct GradeCollector {
+struct GradeCollector: Sendable {
   private static let batch = 256
 
   private let inverses: [Matrix?]
@@ -80,6 +80,13 @@ struct GradeCollector {
     }
     members.removeAll(keepingCapacity: true)
     rows.removeAll(keepingCapacity: true)
+  }
+
+  /// Takes the grades of other atoms from another collector.
+  mutating func merge(_ other: GradeCollector, of blocks: ArraySlice<AtomBlocks.Block>) {
+    var other = other
+    let theirs = other.finish()
+    for block in blocks { for atom in block.atoms { grades[atom] = theirs[atom] } }
   }
 
   mutating func finish() -> [Double] {

@@ -2,25 +2,37 @@ import CKernels
 import Configurations
 
 extension Evaluator {
-  /// Energy, forces and strain derivative of a potential on this basis.
+  /// Energy, forces and strain derivative of a potential on this basis. `threads`: at most so many share the
+  /// work on a structure of more than `atomsInOnePart`; the result does not depend on them.
   public func evaluate(
-    _ potential: Potential, _ configuration: Configuration, workspace: Workspace = Workspace()
+    _ potential: Potential, _ configuration: Configuration, threads: Int = 1, workspace: Workspace = Workspace()
   ) throws(ACEError) -> Evaluation {
     guard potential.basis == basis else {
       throw .mismatch("the potential was made for another basis")
     }
     var none: GradeCollector?
-    return try evaluateUnchecked(potential, configuration, &none, workspace)
+    return try evaluateUnchecked(potential, configuration, &none, threads, workspace)
   }
 
   func evaluateUnchecked(
-    _ potential: Potential, _ configuration: Configuration, _ grades: inout GradeCollector?,
+    _ potential: Potential, _ configuration: Configuration, _ grades: inout GradeCollector?, _ threads: Int,
     _ workspace: Workspace
   ) throws(ACEError) -> Evaluation {
     let atoms = try AtomBlocks(configuration, basis: basis)
-    var energies = [Double](repeating: 0, count: configuration.count)
-    var totals = [PairTotals(atoms: configuration.count)]
-    for block in atoms.blocks {
+    let part = try evaluateParts(potential, atoms, grades, threads, workspace)
+    grades = part.grades
+    return part.totals.evaluation(part.energies, configuration)
+  }
+
+  /// What some blocks give.
+  func evaluate(
+    _ blocks: ArraySlice<AtomBlocks.Block>, of atoms: AtomBlocks, _ potential: Potential, _ grades: GradeCollector?,
+    _ workspace: Workspace
+  ) throws(ACEError) -> PotentialPart {
+    var grades = grades
+    var energies = [Double](repeating: 0, count: atoms.elements.count)
+    var totals = [PairTotals(atoms: atoms.elements.count)]
+    for block in blocks {
       let program = programs[block.element]
       let environment = try BlockEnvironment(
         block, of: atoms, program: program, gradients: true, workspace: workspace)
@@ -35,12 +47,14 @@ extension Evaluator {
       sluice_ace_densities(
         values, Int32(program.functionCount), coefficients, Int32(embedding.densityCount), buffer)
       for k in densities.indices { densities[k] = buffer[k] }
+      let factors = environment.hasCore(program) ? workspace.coreFactors.reserve(8) : nil
       for (lane, atom) in block.atoms.enumerated() {
         let rho = (0..<embedding.densityCount).map { densities[8 * $0 + lane] }
         var (energy, slope) = embedding.energy(rho)
-        if environment.hasCore(program) {
+        if let factors {
           let core = ShortRange(lane, environment, program, embedding, basis, block.element)
-          core.add(ace: energy, environment, atoms, atom, &totals[0])
+          core.addNearest(ace: energy, environment, atoms, atom, &totals[0])
+          factors[lane] = core.factor(ace: energy)
           energy = core.weight * energy + core.energy
           slope = slope.map { core.weight * $0 }
         }
@@ -55,16 +69,18 @@ extension Evaluator {
         program.ops.pointer, Int32(program.forwardOps), &tables, program.functions.pointer,
         Int32(program.functionCount), environment.nodes, Int32(program.forwardComponents),
         coefficients, Int32(embedding.densityCount), padded, adjoints)
-      addForces(program, environment, block, workspace, adjoints, &totals)
+      addForces(program, environment, block, workspace, adjoints, core: factors, &totals)
     }
-    return totals[0].evaluation(energies, configuration)
+    return PotentialPart(energies: energies, totals: totals[0], grades: grades)
   }
 
   /// Contracts adjoints of one-particle sums with their gradients. `adjoints`: shape
-  /// [components][members][8]; one entry of `totals` per member.
+  /// [components][members][8]; `core`: what slopes of the core repulsion count, shape [members][8], nil for none;
+  /// one entry of `totals` per member.
   func addForces(
     _ program: ElementProgram, _ environment: BlockEnvironment, _ block: AtomBlocks.Block,
-    _ workspace: Workspace, _ adjoints: UnsafePointer<Double>, _ totals: inout [PairTotals]
+    _ workspace: Workspace, _ adjoints: UnsafePointer<Double>, core: UnsafePointer<Double>?,
+    _ totals: inout [PairTotals]
   ) {
     var harmonics = sluice_ace_harmonics.standard
     let members = totals.count
@@ -82,6 +98,11 @@ extension Evaluator {
         program.channels.pointer + segment.neighborElement, &harmonics, &neighbors, Int32(members),
         weights, pairs)
       for m in 0..<members {
+        if let core {
+          sluice_ace_add_radial(
+            &neighbors, environment.coreSlopes + segment.start, core[8 * m + segment.lane],
+            pairs + 3 * m * segment.padded)
+        }
         totals[m].add(
           &neighbors, distance: environment.distance + segment.start, count: segment.count,
           atoms: environment.atoms + segment.start, centre: block.atoms[segment.lane],
@@ -92,7 +113,7 @@ extension Evaluator {
 }
 
 /// Sums of dE/dr over pairs: forces and strain derivative.
-struct PairTotals {
+struct PairTotals: Sendable {
   var forces: [Vector3]
   var strain = Matrix3.zero
 

@@ -57,11 +57,20 @@ public struct Evaluator: Sendable {
     case tabulated
   }
 
+  /// What tables of radial functions may take, all bonds together; 0.7 MB for 8 functions and 5500 bins.
+  static let tableBytes = 128 << 20
+
   public init(_ basis: Basis, radial: RadialEvaluation = .exact) {
+    self.init(basis, radial: radial, tableBytes: Self.tableBytes)
+  }
+
+  /// `tableBytes`: what does not fit is evaluated at both ends of each distance's bin instead.
+  package init(_ basis: Basis, radial: RadialEvaluation, tableBytes: Int) {
     self.basis = basis
     let spline = radial == .tabulated ? basis.splineBinWidth : nil
+    let tableBytes = tableBytes / (basis.elements.count * basis.elements.count)
     programs = basis.elements.indices.map {
-      ElementProgram(functions: basis.functions[$0], bonds: basis.bonds[$0], spline: spline)
+      ElementProgram(functions: basis.functions[$0], bonds: basis.bonds[$0], spline: spline, tableBytes: tableBytes)
     }
   }
 

@@ -1,3 +1,5 @@
+import CNeighbors
+
 /// Lattice vectors completed to a basis: directions that do not repeat get unit vectors
 /// perpendicular to those that do.
 struct BinningFrame {
@@ -65,10 +67,14 @@ struct AtomBins {
   private let homes: [SIMD3<Int32>]
   private let counts: SIMD3<Int32>
   private let reach: SIMD3<Int32>
+  /// First slot of each box.
   private let starts: [Int]
-  private let members: [Int32]
-  /// Wrapped positions in the order of `members`.
-  private let binned: [Vector3]
+  /// Slot of each atom.
+  private let slots: [Int32]
+  /// By slot, with room for a vector of the kernel behind them: wrapped positions, shape [3][slots + 8],
+  /// and translations with the atom's index.
+  private let coordinates: [Double]
+  private let tags: [SIMD4<Int32>]
 
   init(_ positions: [Vector3], frame: BinningFrame, cutoff: Double, limit: Int)
     throws(NeighborListError)
@@ -136,31 +142,29 @@ struct AtomBins {
     for home in homes { starts[bin(home) + 1] += 1 }
     for b in 1..<starts.count { starts[b] += starts[b - 1] }
     var next = starts
-    var members = [Int32](repeating: 0, count: positions.count)
+    var slots = [Int32](repeating: 0, count: positions.count)
     for (atom, home) in homes.enumerated() {
-      members[next[bin(home)]] = Int32(atom)
+      slots[atom] = Int32(next[bin(home)])
       next[bin(home)] += 1
     }
     self.wraps = wraps
     largest = positions.reduce(0) { max($0, abs($1.x), abs($1.y), abs($1.z)) }
     let wrapped = zip(positions, wraps).map { $0 + Vector3($1) * frame.vectors }
     self.wrapped = wrapped
-    self.binned = members.map { wrapped[Int($0)] }
+    let room = positions.count + 8
+    var coordinates = [Double](repeating: 0, count: 3 * room)
+    var tags = [SIMD4<Int32>](repeating: .zero, count: room)
+    for (atom, slot) in slots.enumerated() {
+      for d in 0..<3 { coordinates[d * room + Int(slot)] = wrapped[atom][d] }
+      tags[Int(slot)] = SIMD4(wraps[atom], Int32(atom))
+    }
+    self.slots = slots
+    self.coordinates = coordinates
+    self.tags = tags
     self.homes = homes
     self.counts = counts
     self.reach = reach
     self.starts = starts
-    self.members = members
-  }
-
-  /// A pair as found: the image of the neighbour and its index. Sixteen bytes.
-  private struct Found {
-    private let packed: SIMD4<Int32>
-
-    init(_ index: Int32, _ image: SIMD3<Int32>) { packed = SIMD4(image, index) }
-
-    var image: SIMD3<Int32> { SIMD3(packed.x, packed.y, packed.z) }
-    var index: Int { Int(packed.w) }
   }
 
   /// All pairs, in the order of the list. Each atom's neighbours are found box by box; handing every pair
@@ -168,122 +172,101 @@ struct AtomBins {
   func pairs(
     cutoff: Double, limit: Int
   ) throws(NeighborListError) -> (offsets: [Int], neighbors: [NeighborList.Neighbor]) {
+    var found = FoundPairs()
+    var sizes = [Int](repeating: 0, count: positions.count)
     var offsets = [0]
     offsets.reserveCapacity(positions.count + 1)
-    var found: [Found] = []
-    var hits: [Int32] = []
-    for atom in positions.indices {
-      try search(atom, cutoff, limit, &found, &hits)
+    var done = 0
+    while done < positions.count {
+      let first = done
       // The first atom's count is a fair guess of the others'.
-      if atom == 0 { found.reserveCapacity(min(positions.count * (found.count + found.count / 8), 1 << 22)) }
-      if found.count > NeighborList.largestTotal {
-        throw .tooManyPairs(limit: NeighborList.largestTotal)
-      }
-      offsets.append(found.count)
-    }
-    return (offsets, handOver(found, offsets))
-  }
-
-  /// Appends the neighbours of one atom; those of one index come with ascending images.
-  @inline(__always)
-  private func search(
-    _ atom: Int, _ cutoff: Double, _ limit: Int, _ found: inout [Found], _ hits: inout [Int32]
-  ) throws(NeighborListError) {
-    let home = homes[atom]
-    let before = found.count
-    for dx in -reach.x...reach.x {
-      guard let (bx, ix) = box(home.x + dx, direction: 0) else { continue }
-      for dy in -reach.y...reach.y {
-        guard let (by, iy) = box(home.y + dy, direction: 1) else { continue }
-        let row = (bx * Int(counts.y) + by) * Int(counts.z)
-        var z = home.z - reach.z
-        while z <= home.z + reach.z {
-          guard let (bz, iz) = box(z, direction: 2) else {
-            z += 1
-            continue
-          }
-          // Boxes of one image that follow each other along z are one range of atoms.
-          let run = min(Int(home.z + reach.z - z), Int(counts.z) - 1 - bz)
-          let range = starts[row + bz]..<starts[row + bz + run + 1]
-          append(atom, range, SIMD3(ix, iy, iz), cutoff, &found, &hits)
-          if found.count - before > limit { throw .tooManyNeighbors(atom: atom, limit: limit) }
-          z += Int32(run + 1)
+      let guess = first == 0 ? 0 : found.count / first * (positions.count - first) / 8 * 9
+      let room = found.reserve(limit + 16 + min(guess, NeighborList.largestTotal))
+      // The first atom by itself, to have a guess.
+      let last = first == 0 ? 1 : positions.count
+      done = withGrid(cutoff) { grid in
+        sizes.withUnsafeMutableBufferPointer {
+          sluice_neighbors_search(&grid, first, last, limit, room.count, room.start, $0.baseAddress)
         }
       }
+      for atom in first..<done {
+        guard sizes[atom] <= limit else { throw .tooManyNeighbors(atom: atom, limit: limit) }
+        found.count += sizes[atom]
+        offsets.append(found.count)
+      }
+      if found.count > NeighborList.largestTotal { throw .tooManyPairs(limit: NeighborList.largestTotal) }
     }
-  }
-
-  /// Pair i→j becomes the entry j→i. Entries of i are taken backwards, so that their opposite images
-  /// ascend.
-  private func handOver(_ found: [Found], _ offsets: [Int]) -> [NeighborList.Neighbor] {
-    var places = offsets
-    return [NeighborList.Neighbor](unsafeUninitializedCapacity: found.count) { list, count in
-      places.withUnsafeMutableBufferPointer { next in
-        for atom in positions.indices {
-          let position = positions[atom]
-          for pair in found[offsets[atom]..<offsets[atom + 1]].reversed() {
-            let image = 0 &- pair.image
-            let centre = pair.index
-            // From the positions as given, so that i→j and j→i agree to the last bit.
-            let displacement = (position - positions[centre]) + Vector3(image) * frame.vectors
-            // Both sides of a pair are decided by the same numbers; this guards memory, not physics.
-            precondition(next[centre] < offsets[centre + 1], "a pair found from one side only")
-            list.initializeElement(
-              at: next[centre], to: .init(displacement: displacement, image: image, index: Int32(atom)))
-            next[centre] += 1
-          }
+    var next = offsets
+    let neighbors = [NeighborList.Neighbor](unsafeUninitializedCapacity: found.count) { list, count in
+      let failure = withGrid(cutoff) { grid in
+        next.withUnsafeMutableBufferPointer { next in
+          sluice_neighbors_hand_over(
+            &grid, positions.count, found.start, offsets, next.baseAddress, list.baseAddress)
         }
       }
+      // Both sides of a pair are decided by the same numbers; this guards memory, not physics.
+      precondition(failure == 0, "a pair found from one side only")
       // Every pair was found from both sides, so every place is taken.
       count = found.count
     }
+    return (offsets, neighbors)
   }
 
-  /// The box at a position of the endless grid and the image it belongs to; nil beyond the atoms
-  /// along a direction that does not repeat.
-  @inline(__always)
-  private func box(_ place: Int32, direction d: Int) -> (Int, Int32)? {
-    let count = counts[d]
-    if place >= 0, place < count { return (Int(place), 0) }
-    guard frame.periodic[d] == 1 else { return nil }
-    let image = place >= 0 ? place / count : -((count - 1 - place) / count)
-    return (Int(place - image * count), image)
-  }
-
-  @inline(__always)
-  private func append(
-    _ atom: Int, _ range: Range<Int>, _ boxImage: SIMD3<Int32>, _ cutoff: Double, _ found: inout [Found],
-    _ hits: inout [Int32]
-  ) {
-    let centre =
-      boxImage == .zero ? wrapped[atom] : wrapped[atom] - Vector3(boxImage) * frame.vectors
+  /// The boxes as the kernels see them, as long as `body` runs.
+  private func withGrid<Result>(_ cutoff: Double, _ body: (inout sluice_neighbors_grid) -> Result) -> Result {
     // Wrapped positions decide but for a shell of doubt, wider than their rounding, where those as given do.
     let margin = cutoff * cutoff * 1e-6 + 1e-6 + 1e-14 * cutoff * largest
-    let (inner, outer) = (cutoff * cutoff - margin, cutoff * cutoff + margin)
-    while hits.count < range.count { hits.append(0) }
-    let count = binned.withUnsafeBufferPointer { binned in
-      hits.withUnsafeMutableBufferPointer { hits in
-        var count = 0
-        for k in range {
-          let rough = binned[k] - centre
-          hits[count] = Int32(truncatingIfNeeded: k)
-          // Whether one is near is anyone's guess: counting without a branch is faster.
-          count += dot(rough, rough) < outer ? 1 : 0
+    let v = frame.vectors
+    return positions.withUnsafeBytes { positions in
+      wrapped.withUnsafeBytes { wrapped in
+        wraps.withUnsafeBytes { wraps in
+          homes.withUnsafeBytes { homes in
+            coordinates.withUnsafeBufferPointer { coordinates in
+              tags.withUnsafeBytes { tags in
+                starts.withUnsafeBytes { starts in
+                  slots.withUnsafeBufferPointer { slots in
+                    let x = coordinates.baseAddress!
+                    var grid = sluice_neighbors_grid(
+                      vectors: (v.x.x, v.x.y, v.x.z, v.y.x, v.y.y, v.y.z, v.z.x, v.z.y, v.z.z),
+                      counts: (counts.x, counts.y, counts.z), reach: (reach.x, reach.y, reach.z),
+                      periodic: (frame.periodic.x, frame.periodic.y, frame.periodic.z),
+                      positions: positions.assumingMemoryBound(to: Double.self).baseAddress,
+                      wrapped: wrapped.assumingMemoryBound(to: Double.self).baseAddress,
+                      wraps: wraps.assumingMemoryBound(to: Int32.self).baseAddress,
+                      homes: homes.assumingMemoryBound(to: Int32.self).baseAddress,
+                      starts: starts.assumingMemoryBound(to: Int.self).baseAddress, x: x,
+                      y: x + coordinates.count / 3, z: x + coordinates.count / 3 * 2,
+                      tags: tags.assumingMemoryBound(to: Int32.self).baseAddress, slots: slots.baseAddress,
+                      cutoff: cutoff * cutoff, inner: cutoff * cutoff - margin, outer: cutoff * cutoff + margin)
+                    return body(&grid)
+                  }
+                }
+              }
+            }
+          }
         }
-        return count
       }
-    }
-    for h in 0..<count {
-      let k = Int(hits[h])
-      let other = Int(members[k])
-      let image = boxImage &+ wraps[other] &- wraps[atom]
-      if other == atom, image == .zero { continue }
-      let rough = binned[k] - centre
-      if dot(rough, rough) > inner {
-        let exact = (positions[other] - positions[atom]) + Vector3(image) * frame.vectors
-        guard dot(exact, exact) < cutoff * cutoff else { continue }
-      }
-      found.append(Found(Int32(other), image))
     }
   }
+}
+
+/// Pairs as they are found, four numbers each, in memory that is never cleared: most of the room is not used.
+private struct FoundPairs: ~Copyable {
+  private(set) var start = UnsafeMutablePointer<Int32>.allocate(capacity: 4)
+  private var capacity = 1
+  var count = 0
+
+  /// Room for that many more pairs.
+  mutating func reserve(_ more: Int) -> (start: UnsafeMutablePointer<Int32>, count: Int) {
+    if count + more > capacity {
+      capacity = max(count + more, min(2 * capacity, capacity + 1 << 22))
+      let larger = UnsafeMutablePointer<Int32>.allocate(capacity: 4 * capacity)
+      larger.update(from: start, count: 4 * count)
+      start.deallocate()
+      start = larger
+    }
+    return (start + 4 * count, capacity - count)
+  }
+
+  deinit { start.deallocate() }
 }

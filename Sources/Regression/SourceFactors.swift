@@ -85,8 +85,9 @@ public struct SourceFactorsBuilder {
   /// - Parameters:
   ///   - atoms: number of atoms of the configuration.
   ///   - multiplier: what all its rows are multiplied by for good; 0 leaves them out.
+  ///   - continues: whether they belong to the frame of the rows appended last, which is not counted again.
   public mutating func append(
-    _ rows: Matrix, key: RowKey, atoms: Int, multiplier: Double = 1
+    _ rows: Matrix, key: RowKey, atoms: Int, multiplier: Double = 1, continues: Bool = false
   ) throws(RegressionError) {
     precondition(rows.columns == layout.columns, "rows of the layout's width")
     precondition(multiplier >= 0 && multiplier < 1e50 && atoms > 0, "atoms, and a sane multiplier")
@@ -108,7 +109,7 @@ public struct SourceFactorsBuilder {
           frames: 0, rows: 0, fewestAtoms: atoms, mostAtoms: atoms, weightSquares: 0,
           targetSquares: 0))
     entry.reducer.append(scaled)
-    entry.statistics.frames += 1
+    entry.statistics.frames += continues ? 0 : 1
     entry.statistics.rows += rows.rows
     entry.statistics.fewestAtoms = min(entry.statistics.fewestAtoms, atoms)
     entry.statistics.mostAtoms = max(entry.statistics.mostAtoms, atoms)

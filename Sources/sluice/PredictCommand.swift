@@ -48,7 +48,8 @@ private func predict(_ arguments: Arguments) throws -> Int32 {
   do {
     predictor = try Predictor(
       potential: file, activeSet: arguments.value("active-set"), ensemble: arguments.value("ensemble"),
-      perAtom: arguments.has("per-atom"), writer: ExtendedXYZWriter(keys == "mace" ? .mace : .ase))
+      perAtom: arguments.has("per-atom"), threads: options.threads,
+      writer: ExtendedXYZWriter(keys == "mace" ? .mace : .ase))
   } catch let error as Diagnostic {
     complain("\(error)")
     return 1

@@ -96,7 +96,9 @@ struct PredictTests {
       #expect(abs(written - deviation) < 1e-12)
       for atom in 0..<16 {
         let average = (said[0].forces[atom] + said[1].forces[atom] + said[2].forces[atom]) / 3
-        #expect(abs(forces[atom] - said.map { length($0.forces[atom] - average) }.max()!) < 1e-12)
+        let largest = said.map { length($0.forces[atom] - average) }.max()!
+        // Differences of members are formed in single precision.
+        #expect(abs(forces[atom] - largest) < 1e-5 * largest)
       }
     }
     // What is no ensemble of this potential is refused before anything is written.

@@ -55,7 +55,7 @@ import Testing
   /// LinearAlgebra; every C library has the one module that wraps it.
   private static let allowed: [String: Set<String>] = [
     "Platform": ["CLinux", "CDigest"],
-    "Configurations": ["Platform"],
+    "Configurations": ["Platform", "CNeighbors"],
     "VASP": ["Configurations", "Platform", "CLibXML2", "CLibArchive", "CInflate"],
     "LinearAlgebra": ["COpenBLAS", "CHouseholder"],
     "ACE": ["Configurations", "LinearAlgebra", "CKernels"],

@@ -3,7 +3,7 @@ import Platform
 import TestSupport
 import Testing
 
-@testable import Regression
+import Regression
 
 @Suite struct LeftOutTests {
   private let selection = Selection(weights: plainWeights)

@@ -3,7 +3,7 @@ import Platform
 import TestSupport
 import Testing
 
-@testable import VASP
+import VASP
 
 /// What fuzzing found, each with the smallest input that shows it.
 @Suite struct FuzzFindingsTests {

@@ -191,6 +191,16 @@ CLONES void sluice_ace_contract(const struct sluice_ace_channel *ch,
   for (; m < members; m++) contract(1, ch, h, nb, members, adjoint + m, f + 3L * m * nb->padded);
 }
 
+CLONES void sluice_ace_add_radial(const struct sluice_ace_neighbors *nb, const double *slope, double factor,
+                                  double *f) {
+  for (int b = 0; b < nb->padded; b += 8) {
+    v8 s = factor * *(const v8 *)(slope + b);
+    *(v8 *)(f + b) += s * *(const v8 *)(nb->x + b);
+    *(v8 *)(f + nb->padded + b) += s * *(const v8 *)(nb->y + b);
+    *(v8 *)(f + 2L * nb->padded + b) += s * *(const v8 *)(nb->z + b);
+  }
+}
+
 CLONES void sluice_ace_scatter(const struct sluice_ace_neighbors *nb, const double *distance,
                                int32_t count, const int32_t *atoms, int32_t centre, const double *f,
                                double *forces, double *strain) {

@@ -34,13 +34,22 @@ CLONES void sluice_ace_values(const struct sluice_ace_function *functions, int32
   }
 }
 
+// `count` densities at once, their sums in registers.
+INLINE void add_densities(int count, const v8 *values, int functions, const double *coefficients, long stride,
+                          v8 *out) {
+  v8 sum[8] = {{0}};
+  for (int f = 0; f < functions; f++)
+    for (int p = 0; p < count; p++) sum[p] += coefficients[f * stride + p] * values[f];
+  for (int p = 0; p < count; p++) out[p] = sum[p];
+}
+
 CLONES void sluice_ace_densities(const double *values, int32_t functions, const double *coefficients,
                                  int32_t densities, double *out) {
   const v8 *b = (const v8 *)values;
-  v8 *o = (v8 *)out;
-  for (int p = 0; p < densities; p++) o[p] = (v8){0};
-  for (int f = 0; f < functions; f++)
-    for (int p = 0; p < densities; p++) o[p] += coefficients[(long)f * densities + p] * b[f];
+  int p = 0;
+  for (; p + 8 <= densities; p += 8)
+    add_densities(8, b, functions, coefficients + p, densities, (v8 *)out + p);
+  for (; p < densities; p++) add_densities(1, b, functions, coefficients + p, densities, (v8 *)out + p);
 }
 
 CLONES void sluice_ace_backward(const struct sluice_ace_op *ops, int32_t op_count,
@@ -86,23 +95,6 @@ CLONES void sluice_ace_member_adjoints(const struct sluice_ace_term *terms, cons
         v8 *out = a + (long)(terms[e].leaf + k) * members;
         for (int m = 0; m < members; m++) out[m] += c[m] * value;
       }
-  }
-}
-
-INLINE void transpose(v8 r[8]) {
-  v8 a[8], b[8];
-  for (int i = 0; i < 8; i += 2) {
-    a[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 8, 2, 10, 4, 12, 6, 14);
-    a[i + 1] = __builtin_shufflevector(r[i], r[i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
-  }
-  for (int i = 0; i < 8; i += 4)
-    for (int k = 0; k < 2; k++) {
-      b[i + k] = __builtin_shufflevector(a[i + k], a[i + 2 + k], 0, 1, 8, 9, 4, 5, 12, 13);
-      b[i + 2 + k] = __builtin_shufflevector(a[i + k], a[i + 2 + k], 2, 3, 10, 11, 6, 7, 14, 15);
-    }
-  for (int k = 0; k < 4; k++) {
-    r[k] = __builtin_shufflevector(b[k], b[4 + k], 0, 1, 2, 3, 8, 9, 10, 11);
-    r[4 + k] = __builtin_shufflevector(b[k], b[4 + k], 4, 5, 6, 7, 12, 13, 14, 15);
   }
 }
 

@@ -188,3 +188,86 @@ CLONES void sluice_ace_interpolate(const double *r, const double *start, double 
     }
   }
 }
+
+// The knot below a distance, such that the next one is in the table.
+INLINE int knot_below(const struct sluice_ace_table *table, double r) {
+  int k = (int)(r / table->width);
+  if (k < 1) k = 1;
+  return k < table->knots - 2 ? k : table->knots - 2;
+}
+
+CLONES void sluice_ace_look_up(const struct sluice_ace_table *table, const double *r, int32_t atoms,
+                               int32_t padded, double *g, double *dg) {
+  const double width = table->width;
+  const long groups = (table->rows + 7) / 8;
+  for (int b = 0; b < padded; b += 8)
+    for (int group = 0; group < groups; group++) {
+      v8 value[8], slope[8];
+      for (int j = 0; j < 8; j++) {
+        value[j] = slope[j] = (v8){0};
+        if (b + j >= atoms) continue;
+        int k = knot_below(table, r[b + j]);
+        double t = (r[b + j] - width * k) / width;
+        const v8 *low = (const v8 *)table->values + (k * groups + group) * 2, *high = low + 2 * groups;
+        v8 a = low[0], da = low[1] * width, e = high[0], de = high[1] * width;
+        v8 c2 = 3 * (e - a) - 2 * da - de, c3 = 2 * (a - e) + da + de;
+        value[j] = a + t * (da + t * (c2 + t * c3));
+        slope[j] = (da + t * (2 * c2 + t * 3 * c3)) * (1 / width);
+      }
+      int rows = table->rows - 8 * group < 8 ? table->rows - 8 * group : 8;
+      transpose(value);
+      for (int i = 0; i < rows; i++) *(v8 *)(g + (8L * group + i) * padded + b) = value[i];
+      if (!dg) continue;
+      transpose(slope);
+      for (int i = 0; i < rows; i++) *(v8 *)(dg + (8L * group + i) * padded + b) = slope[i];
+    }
+}
+
+// Keeps what is near and no padding.
+INLINE void kept(const v8 *r, double cutoff, int b, int atoms, l8 *keep) {
+  const l8 lane = {0, 1, 2, 3, 4, 5, 6, 7};
+  *keep = (l8)(*r < cutoff) & (lane < (long long)(atoms - b));
+}
+
+CLONES double sluice_ace_core(double prefactor, double exponent, double cutoff, const double *r, int32_t atoms,
+                              int32_t padded, double *slope) {
+  const double wave = 3.14159265358979323846 / cutoff;
+  v8 sum = {0};
+  for (int b = 0; b < padded; b += 8) {
+    v8 rr = *(const v8 *)(r + b), inverse = 1 / rr, y = exponent * rr * rr, e, s, c;
+    l8 keep;
+    kept(&rr, cutoff, b, atoms, &keep);
+    keep &= (l8)(y < 50);
+    y = (v8)((l8)y & keep);
+    v8 t = (v8)((l8)(rr / cutoff) & keep);
+    exp_minus(&y, &e);
+    sincos_pi(&t, &s, &c);
+    v8 f = prefactor * e * inverse, fade = 0.5 * (1 + c);
+    v8 df = f * (-2 * exponent * rr - inverse);
+    sum += (v8)((l8)(f * fade) & keep);
+    *(v8 *)(slope + b) = (v8)((l8)(df * fade - f * (0.5 * wave) * s) & keep);
+  }
+  return sum8(&sum);
+}
+
+CLONES double sluice_ace_core_look_up(const struct sluice_ace_table *table, double cutoff, const double *r,
+                                      int32_t atoms, int32_t padded, double *slope) {
+  const double width = table->width;
+  v8 sum = {0};
+  for (int b = 0; b < padded; b += 8) {
+    double at[5][8] __attribute__((aligned(64)));
+    for (int j = 0; j < 8; j++) {
+      int k = knot_below(table, r[b + j]);
+      for (int i = 0; i < 4; i++) at[i][j] = table->values[2L * k + i];
+      at[4][j] = width * k;
+    }
+    v8 rr = *(const v8 *)(r + b), t = (rr - *(v8 *)at[4]) / width;
+    v8 a = *(v8 *)at[0], da = *(v8 *)at[1] * width, e = *(v8 *)at[2], de = *(v8 *)at[3] * width;
+    v8 c2 = 3 * (e - a) - 2 * da - de, c3 = 2 * (a - e) + da + de;
+    l8 keep;
+    kept(&rr, cutoff, b, atoms, &keep);
+    sum += (v8)((l8)(a + t * (da + t * (c2 + t * c3))) & keep);
+    *(v8 *)(slope + b) = (v8)((l8)((da + t * (2 * c2 + 3 * t * c3)) / width) & keep);
+  }
+  return sum8(&sum);
+}

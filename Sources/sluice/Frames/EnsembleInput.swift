@@ -104,7 +104,7 @@ struct EnsembleInput: Sendable {
     _ configuration: Configuration, _ evaluator: Evaluator, embeddings: [Embedding], _ workspace: Workspace
   ) throws(ACEError) -> EnsembleDeviation {
     let evaluation = try evaluator.evaluateEnsemble(
-      coefficients, configuration, embeddings: embeddings, workspace: workspace)
+      coefficients, configuration, embeddings: embeddings, precision: .singleDifferences, workspace: workspace)
     return try EnsembleDeviation(
       evaluation, of: configuration, basis: evaluator.basis, referenceEnergies: referenceEnergies)
   }

@@ -27,10 +27,13 @@ struct Predictor: Sendable {
   private let inverses: [Matrix?]?
   private let ensemble: EnsembleInput?
   private let perAtom: Bool
+  /// Threads that may share one large structure.
+  private let threads: Int
   private let writer: ExtendedXYZWriter
 
   init(
-    potential file: String, activeSet: String?, ensemble: String?, perAtom: Bool, writer: ExtendedXYZWriter
+    potential file: String, activeSet: String?, ensemble: String?, perAtom: Bool, threads: Int,
+    writer: ExtendedXYZWriter
   ) throws {
     let fileSystem = PosixFileSystem()
     potential = try PotentialInput(file).potential
@@ -41,6 +44,7 @@ struct Predictor: Sendable {
     let potential = potential
     self.ensemble = try ensemble.map { try EnsembleInput($0, of: potential) }
     self.perAtom = perAtom
+    self.threads = threads
     self.writer = writer
   }
 
@@ -78,9 +82,9 @@ struct Predictor: Sendable {
         var grades: [Double]?
         if let inverses {
           (evaluation, grades) = try evaluator.evaluate(
-            potential, configuration, inverses: inverses, workspace: workspace)
+            potential, configuration, inverses: inverses, threads: threads, workspace: workspace)
         } else {
-          evaluation = try evaluator.evaluate(potential, configuration, workspace: workspace)
+          evaluation = try evaluator.evaluate(potential, configuration, threads: threads, workspace: workspace)
         }
         let deviation = try ensemble?.deviation(
           configuration, evaluator, embeddings: potential.embeddings, workspace)

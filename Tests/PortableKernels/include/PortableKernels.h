@@ -3,6 +3,7 @@
 #pragma once
 #include "CHouseholder.h"
 #include "CKernels.h"
+#include "CNeighbors.h"
 
 void portable_householder_panel(double *p, int64_t rows, int64_t stride, double *r, int64_t r_stride, double *t,
     int64_t t_stride, int32_t width);
@@ -44,3 +45,20 @@ void portable_design(const struct sluice_ace_term *terms, const int32_t *starts,
     const double *values, const double *panel, int32_t leaves, int32_t columns, const int32_t *row_of_column,
     double *out, int64_t stride);
 void portable_lane(const double *nodes, int32_t count, int32_t lane, double *out);
+void portable_look_up(const struct sluice_ace_table *table, const double *r, int32_t atoms, int32_t padded,
+    double *g, double *dg);
+double portable_core(double prefactor, double exponent, double cutoff, const double *r, int32_t atoms, int32_t
+    padded, double *slope);
+double portable_core_look_up(const struct sluice_ace_table *table, double cutoff, const double *r, int32_t
+    atoms, int32_t padded, double *slope);
+void portable_add_radial(const struct sluice_ace_neighbors *neighbors, const double *slope, double factor, double *f);
+void portable_member_weights(const struct sluice_ace_leaf_term *terms, const int32_t *starts, int32_t leaves,
+    const double *nodes, int32_t components, const float *coefficients, int32_t lanes, float *single, float
+    *weights, int64_t stride);
+void portable_member_forces(const struct sluice_ace_channel *channel, const struct sluice_ace_harmonics *harmonics,
+    const struct sluice_ace_neighbors *neighbors, int32_t rows, const struct sluice_ace_member_pair *pairs,
+    int32_t count, const float *own, float *own_forces, float *radial, double *strain);
+long portable_neighbors_search(const struct sluice_neighbors_grid *grid, long first, long last, long limit, long
+    room, int32_t *found, long *counts);
+int32_t portable_neighbors_hand_over(const struct sluice_neighbors_grid *grid, long atoms, const int32_t *found,
+    const long *offsets, long *next, void *list);

@@ -35,6 +35,28 @@ void sluice_ace_interpolate(const double *r, const double *start, double width, 
                             int32_t padded, double *g, double *dg, const double *end,
                             const double *end_slope);
 
+// Cubic Hermite interpolation in a table of knots k * width, the first one unused: values and slopes of `rows`
+// functions, values[((k * groups + row / 8) * 2 + slope) * 8 + row % 8] with groups = ceil(rows / 8).
+struct sluice_ace_table {
+  int32_t rows, knots;
+  double width;
+  const double *values;  // aligned to 64 bytes
+};
+
+// As sluice_ace_radial_functions, from a table; stride == padded.
+void sluice_ace_look_up(const struct sluice_ace_table *table, const double *r, int32_t atoms, int32_t padded,
+                        double *g, double *dg);
+
+// Core repulsion of one atom: the sum over `atoms` distances of prefactor exp(-exponent r^2) / r times
+// (1 + cos(pi r / cutoff)) / 2, nothing from the cutoff on and from exponent r^2 = 50 on. slope[j]: its derivative,
+// zero from `atoms` up to `padded`.
+double sluice_ace_core(double prefactor, double exponent, double cutoff, const double *r, int32_t atoms,
+                       int32_t padded, double *slope);
+
+// The same from a table of values and slopes, values[2 * k + slope]; nothing from `cutoff` on.
+double sluice_ace_core_look_up(const struct sluice_ace_table *table, double cutoff, const double *r, int32_t atoms,
+                               int32_t padded, double *slope);
+
 // How the one-particle sums of one neighbour element are laid out: component (l, m, n) is
 // bases[l] + (m + l) * counts[l] + n with radial function row rows[l] + n; the rank-1 sums are
 // first_base + n with row n.
@@ -90,6 +112,9 @@ void sluice_ace_contract(const struct sluice_ace_channel *channel,
                          const struct sluice_ace_harmonics *harmonics,
                          const struct sluice_ace_neighbors *neighbors, int32_t members,
                          const double *adjoint, double *f);
+
+// Adds factor * slope[j] along each neighbour's direction to what `contract` gave for one member.
+void sluice_ace_add_radial(const struct sluice_ace_neighbors *neighbors, const double *slope, double factor, double *f);
 
 // Adds what `contract` gave for one member, f[axis * padded + j], to sums over pairs:
 // forces[4 * centre + axis] += f, forces[4 * atoms[j] + axis] -= f for j < count, and
@@ -148,6 +173,35 @@ struct sluice_ace_term {
 void sluice_ace_member_adjoints(const struct sluice_ace_term *terms, const int32_t *starts,
                                 int32_t function_count, const double *nodes, int32_t leaves,
                                 const double *coefficients, int32_t members, double *adjoints);
+
+// A term of the gradient by one sum: scale * node of `function`, scale alone where node < 0.
+struct sluice_ace_leaf_term {
+  int32_t function, node;
+  float scale;
+};
+
+// Sixteen members' adjoints of the sums of up to eight atoms, in single precision:
+// weights[lane * stride + 16 * leaf + m] = sum over terms of the leaf: coefficients[16 * function + m] scale node,
+// lane < lanes. single: 8 * components floats. Weights and coefficients are aligned to 64 bytes.
+void sluice_ace_member_weights(const struct sluice_ace_leaf_term *terms, const int32_t *starts, int32_t leaves,
+                               const double *nodes, int32_t components, const float *coefficients, int32_t lanes,
+                               float *single, float *weights, int64_t stride);
+
+// A pair that `member_forces` takes for both of its atoms, or, with weights that are zero, for the centre.
+struct sluice_ace_member_pair {
+  const float *weights;  // the neighbour's, of the channel by which it sees the centre
+  float *forces;         // the neighbour's
+  float distance;
+  int32_t entry;         // among the centre's neighbours
+};
+
+// Forces of sixteen members from pairs of one centre and one neighbour element: own and pairs[].weights are
+// [component][16] in the channel's order, forces [axis][16]; strain[16 * (3 a + b) + m] += r_a dE/dr_b.
+// radial: 16 * rows floats, where the first `rows` radial functions go.
+void sluice_ace_member_forces(const struct sluice_ace_channel *channel, const struct sluice_ace_harmonics *harmonics,
+                              const struct sluice_ace_neighbors *neighbors, int32_t rows,
+                              const struct sluice_ace_member_pair *pairs, int32_t count, const float *own,
+                              float *own_forces, float *radial, double *strain);
 
 // Gradients of the one-particle sums of one atom, as columns of a panel matrix: column c of
 // component row k is panel[((c / 32) * leaves + k) * 32 + c % 32]. Neighbour j of this call writes
