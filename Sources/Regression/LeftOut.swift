@@ -21,7 +21,7 @@ extension Fit {
 
   /// Rows in the coordinates in which the penalised problem is a unit sphere, all of E0 and coefficients:
   /// w = (u, R_λ⁻ᵀ b'), shape [rows][r + basis]. |w|² is a row's leverage, w_i·w_j what they share.
-  func whitened(_ rows: Matrix) -> Matrix {
+  package func whitened(_ rows: Matrix) -> Matrix {
     let (n, elements) = (coefficients.count, referenceEnergies.count)
     precondition(rows.columns == n + elements + 1, "rows of the fit's layout")
     var taken: [[Double]] = []
@@ -43,12 +43,12 @@ extension Fit {
   }
 
   /// Target less prediction of rows in the columns of the layout.
-  func residuals(_ rows: Matrix) -> [Double] {
+  package func residuals(_ rows: Matrix) -> [Double] {
     rows.times(coefficients + referenceEnergies + [-1]).map { -$0 }
   }
 
   /// The model that lies a step away in the coordinates of `whitened`.
-  func moved(by step: [Double]) -> LinearModel {
+  package func moved(by step: [Double]) -> LinearModel {
     let r = problem.expansion.columns
     let change = posteriorFactor.solvingTriangle(.upper, Array(step[r...]))
     let moved = zip(coefficients, change).map { $0 + $1 }

@@ -13,7 +13,7 @@ public struct PointwiseOptimal: Sendable {
   /// Principal directions of the changes of the rows that count, shape [directions][r + basis].
   let directions: Matrix
   /// Least and greatest change along each.
-  let bounds: [(low: Double, high: Double)]
+  package let bounds: [(low: Double, high: Double)]
   private let fit: Fit
 
   /// - Parameters:

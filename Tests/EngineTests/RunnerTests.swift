@@ -465,6 +465,7 @@ private struct LossyStore: ActionStore {
   }
   func memo(_ key: Digest) throws -> [UInt8]? { try store.memo(key) }
   func keep(_ bytes: [UInt8], for key: Digest) throws { try store.keep(bytes, for: key) }
+  func forgetMemo(_ key: Digest) throws { try store.forgetMemo(key) }
   func put(_ bytes: [UInt8]) throws -> Digest { try store.put(bytes) }
   func contains(_ part: ArtifactPart) throws -> Bool { try store.contains(part) }
   func action(_ key: Digest) throws -> ActionRecord? { try store.action(key) }
