@@ -24,7 +24,8 @@ let predictCommand = Command(
     Option(
       "ensemble", short: "e", value: "PATH",
       "ensemble.npz, or a folder of potentials: adds force_deviation (per atom: largest distance of a member from the"
-        + " mean, eV/Å), energy_deviation (standard deviation, eV/atom) and stress_deviation (largest distance, eV/Å³)."),
+        + " mean, eV/Å), energy_deviation (standard deviation, eV/atom) and stress_deviation (largest distance, eV/Å³)."
+    ),
     Option("per-atom", "Adds the column energies, eV per atom."),
     Option("keys", value: "KEYS", "Names of the labels: ase (default) or mace (REF_energy …)."),
     Option("steps", value: "STEPS", "Which steps or frames, as 'sluice convert --help' says; default: all."),

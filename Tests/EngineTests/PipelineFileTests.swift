@@ -131,7 +131,7 @@ import Testing
     let error = #expect(throws: ParameterError.self) {
       try PipelineFile.load("/nowhere/w.json5", stages: Toy.registry)
     }
-    #expect(error?.description.hasPrefix("/nowhere/w.json5:1:1: cannot be read") == true)
+    #expect(error?.description.hasPrefix("/nowhere/w.json5:1:1: there is no such file") == true)
   }
 
   /// Every prefix of a file is an error with a place, or the file itself.

@@ -1,9 +1,8 @@
 import LinearAlgebra
 import Platform
+import Regression
 import TestSupport
 import Testing
-
-import Regression
 
 @Suite struct LeftOutTests {
   private let selection = Selection(weights: plainWeights)

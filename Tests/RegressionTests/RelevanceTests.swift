@@ -1,9 +1,8 @@
 import LinearAlgebra
 import Platform
+import Regression
 import TestSupport
 import Testing
-
-import Regression
 
 @Suite struct RelevanceTests {
   private let selection = Selection(weights: plainWeights)

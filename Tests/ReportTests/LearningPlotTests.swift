@@ -1,6 +1,5 @@
-import Testing
-
 import Report
+import Testing
 
 @Suite struct LearningPlotTests {
   private func points(_ errors: [Double?]) -> [LearningPoint] {

@@ -2,7 +2,6 @@ import Configurations
 import Platform
 import TestSupport
 import Testing
-
 import VASP
 
 /// What fuzzing found, each with the smallest input that shows it.

@@ -15,7 +15,7 @@ func isPrefix(_ kept: [Configuration], of whole: [Configuration]) -> Bool {
   }
 }
 
-/// Truncation and mutation of real files, bounded in time.
+/// Truncation and mutation of real files.
 @Suite(.enabled(if: SharedData.isAvailable, "skipped: no shared data"), .serialized)
 struct RobustnessTests {
   /// Real files of every kind of run, small ones, so that 500 cuts of each are quick.
@@ -35,11 +35,12 @@ struct RobustnessTests {
     "g041-GPUMD/OUTCAR.xz",
   ]
 
-  private static var seconds: Double {
+  /// Every cut in release; a tenth of them where the compiler does not optimise.
+  private static var everyCut: Int {
     #if DEBUG
-      8
+      10
     #else
-      20
+      1
     #endif
   }
 
@@ -56,31 +57,23 @@ struct RobustnessTests {
   }
 
   @Test func cutsOfRealFilesGivePrefixes() throws {
-    let clock = ContinuousClock()
-    let end = clock.now + .seconds(Self.seconds)
     let inputs = try Self.files.map { try corpusBytes("vasp/runs/" + $0) }
     let whole = inputs.map { read($0, SourceFormat(head: Array($0.prefix(1 << 16)))) }
     #expect(whole.filter { !$0.isEmpty }.count >= 19)
     var tried = 0
-    // Coarse cuts of all files first, so that a time limit leaves no file out.
-    for part in 0..<10 {
-      for (name, (bytes, all)) in zip(Self.files, zip(inputs, whole)) {
-        let format = SourceFormat(head: Array(bytes.prefix(1 << 16)))
-        for k in stride(from: part, to: 500, by: 10) where clock.now < end {
-          let cut = bytes.count * k / 500 + k % 7
-          let kept = read(Array(bytes[..<min(cut, bytes.count)]), format)
-          let isPrefix = isPrefix(kept, of: all)
-          #expect(isPrefix, "\(name) cut at \(cut)")
-          tried += 1
-        }
+    for (name, (bytes, all)) in zip(Self.files, zip(inputs, whole)) {
+      let format = SourceFormat(head: Array(bytes.prefix(1 << 16)))
+      for k in stride(from: 0, to: 500, by: Self.everyCut) {
+        let cut = bytes.count * k / 500 + k % 7
+        let kept = read(Array(bytes[..<min(cut, bytes.count)]), format)
+        #expect(isPrefix(kept, of: all), "\(name) cut at \(cut)")
+        tried += 1
       }
     }
-    #expect(tried >= 500)
+    #expect(tried == 20 * 500 / Self.everyCut)
   }
 
   @Test func mutationsNeverCrash() throws {
-    let clock = ContinuousClock()
-    let end = clock.now + .seconds(Self.seconds)
     var generator = SeededGenerator(seed: 7)
     let seeds = try Self.files.map { try corpusBytes("vasp/runs/" + $0) }.filter {
       $0.count < 200_000
@@ -92,7 +85,7 @@ struct RobustnessTests {
       "\n", "9223372036854775808",
     ].map { Array($0.utf8) }
     var tried = 0
-    while tried < 10_000, clock.now < end {
+    while tried < 2000 / Self.everyCut {
       var bytes = seeds[tried % seeds.count]
       for _ in 0..<Int.random(in: 1...6, using: &generator) where !bytes.isEmpty {
         let at = Int.random(in: 0..<bytes.count, using: &generator)
@@ -120,6 +113,5 @@ struct RobustnessTests {
       }
       tried += 1
     }
-    #expect(tried >= 100)
   }
 }

@@ -149,7 +149,6 @@ struct Predictor: Sendable {
   }
 }
 
-
 /// Processor time of this thread, which other programs on the machine do not stretch.
 private func threadSeconds() -> Double {
   var time = timespec()
