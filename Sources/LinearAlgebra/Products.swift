@@ -4,6 +4,13 @@ import COpenBLAS
 /// how many there are. Every factorisation and product here asks for it; the first call does it.
 public func useSingleThreadedBLAS() { _ = singleThreadedBLAS }
 
+/// Ends OpenBLAS' own threads, which are started as the program is loaded and wait in a loop that takes a
+/// processor for a tenth of a second. To be called once, at a program's start.
+public func stopBLASThreads() {
+  useSingleThreadedBLAS()
+  _ = blas_thread_shutdown_()
+}
+
 /// Version and kernels of the BLAS at hand ("OpenBLAS 0.3.21 … SkylakeX"): results are the same to the
 /// last bit only where this is. For provenance.
 public func blasDescription() -> String {

@@ -5,5 +5,5 @@ import LinearAlgebra
 
 // A reader that went away (`sluice … | head`) is no error worth a message.
 signal(SIGPIPE, SIG_DFL)
-useSingleThreadedBLAS()
+stopBLASThreads()
 exit(runProgram(Array(CommandLine.arguments.dropFirst())))
