@@ -7,6 +7,7 @@ import Testing
 /// Kernels of core repulsion, of tables and of ensembles against plain loops, on this processor and on any.
 @Suite struct MemberKernelTests {
   /// Memory as the kernels want it; lives as long as the test.
+  /// Never freed: structures of the kernels point to it, which keeps no object alive.
   private final class Buffer<Number: BitwiseCopyable> {
     let pointer: UnsafeMutablePointer<Number>
     let count: Int
@@ -18,8 +19,6 @@ import Testing
         .bindMemory(to: Number.self, capacity: count + 16)
       pointer.initialize(from: values, count: count)
     }
-
-    deinit { UnsafeMutableRawPointer(pointer).deallocate() }
 
     var values: [Number] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
   }
