@@ -6,8 +6,7 @@ import Testing
 /// What the processor at hand runs against what any x86-64 processor runs. Sums are fused in one and not in the
 /// other, so they agree to rounding, not to the bit.
 @Suite struct KernelTests {
-  /// Memory as the kernels want it; lives as long as the test.
-  /// Never freed: structures of the kernels point to it, which keeps no object alive.
+  /// Memory as the kernels want it. Never freed: structures of the kernels point to it, which keeps no object alive.
   private final class Buffer {
     let pointer: UnsafeMutablePointer<Double>
     let count: Int
