@@ -1,5 +1,6 @@
 # make run    the main job on the input in this repository
 # make test   every test; both install what is missing first
+# make install  one program that needs no Swift on the machines it runs on, in PREFIX/bin (~/.local/bin)
 # make bench-accuracy   errors on published data, docs/accuracy.md
 # make build | bench | format | lint | clean
 
@@ -7,8 +8,9 @@ SWIFT ?= swift
 CONFIGURATION ?= release
 BUILD = $(SWIFT) build -c $(CONFIGURATION)
 PIPELINE ?= pipelines/tungsten.json5
+PREFIX ?= $(HOME)/.local
 
-.PHONY: build run test bench bench-accuracy format lint clean setup
+.PHONY: build run test install bench bench-accuracy format lint clean setup
 
 build: setup
 	@$(BUILD) --product sluice
@@ -20,6 +22,13 @@ run: build
 test: setup
 	@$(SWIFT) build -c $(CONFIGURATION) --build-tests
 	$(SWIFT) test -c $(CONFIGURATION) --skip-build
+
+# Built apart: with Swift's libraries inside, every module has to be compiled anew.
+INSTALL_BUILD = $(SWIFT) build -c release --static-swift-stdlib --scratch-path .build/static --product sluice
+install: setup
+	@$(INSTALL_BUILD)
+	@install -D -s -m 755 $$($(INSTALL_BUILD) --show-bin-path)/sluice $(DESTDIR)$(PREFIX)/bin/sluice
+	@echo "Installed $(DESTDIR)$(PREFIX)/bin/sluice; it needs libxml2, OpenBLAS and libarchive, but no Swift."
 
 bench: setup
 	@$(BUILD)

@@ -72,7 +72,8 @@ let programs: [Target] = [
   // Run by hand (`make bench`), never as a test.
   .executableTarget(
     name: "ace-benchmark", dependencies: ["ACE", "Configurations", "LinearAlgebra"], path: "Benchmarks/ACE"),
-  .executableTarget(name: "ingest-benchmark", path: "Benchmarks/Ingest"),
+  .executableTarget(
+    name: "ingest-benchmark", dependencies: ["Configurations", "Platform", "VASP"], path: "Benchmarks/Ingest"),
   .executableTarget(
     name: "fit-benchmark",
     dependencies: [

@@ -12,19 +12,25 @@ struct Comparison {
   private let sluice = beside("sluice")
 
   func measureGenerated(megabytes: Int, edge: Int, outcar: Bool = true, packed: Bool = true) {
-    let folder = scratch.folder("\(megabytes)-\(edge)")
-    let status = run([
-      beside("generate-tungsten"), "--output", folder, "--big", "\(megabytes)", "--edge", "\(edge)",
-    ]).status
-    guard status == 0 else { fail("generate-tungsten failed; build all products first: swift build -c release") }
+    let folder = generated(megabytes: megabytes, edge: edge, seed: 1984)
     let xml = "\(folder)/big/vasprun.xml"
     print("\n== generated: molecular dynamics, \(2 * edge * edge * edge) atoms")
     measure(xml)
     if packed {
       for packer in Packer.all { measure(xml, packed: packer) }
-      measureTwo(xml)
+      measureTwo(xml, "\(generated(megabytes: megabytes, edge: edge, seed: 1985))/big/vasprun.xml")
     }
     if outcar { measure("\(folder)/big/OUTCAR") }
+  }
+
+  private func generated(megabytes: Int, edge: Int, seed: Int) -> String {
+    let folder = scratch.folder("\(megabytes)-\(edge)-\(seed)")
+    let status = run([
+      beside("generate-tungsten"), "--output", folder, "--big", "\(megabytes)", "--edge", "\(edge)", "--seed",
+      "\(seed)",
+    ]).status
+    guard status == 0 else { fail("generate-tungsten failed; build all products first: swift build -c release") }
+    return folder
   }
 
   func measure(_ file: String) {
@@ -32,6 +38,7 @@ struct Comparison {
     var programs: [Program] = []
     if isTree { programs.append(Program("xmllint --sax --noout", ["xmllint", "--sax", "--noout", file])) }
     programs += convert([file])
+    programs.append(Program("configurations in memory, all steps", [beside("ingest-benchmark"), Reading.option, file]))
     if let python {
       programs.append(
         Program(
@@ -57,18 +64,13 @@ struct Comparison {
   }
 
   /// Two files at once: the wall time must be that of one where there are two processors.
-  private func measureTwo(_ file: String) {
-    let folder = scratch.folder("two")
-    for name in ["a", "b"] where symlink(file, "\(folder)/\(name).xml") != 0 && errno != EEXIST {
-      return print("two files: no link could be made")
-    }
-    let (a, b) = ("\(folder)/a.xml", "\(folder)/b.xml")
+  private func measureTwo(_ first: String, _ second: String) {
+    let both = convert([first, second])[0].command
     table(
       [
-        Program("one file", convert([a])[0].command),
-        Program("two files", convert([a, b])[0].command),
-        Program("two files, --threads 1", convert([a, b])[0].command + ["--threads", "1"]),
-      ], bytes: size(of: file), title: "one file and two (bytes are those of one)")
+        Program("one file", convert([first])[0].command), Program("two files", both),
+        Program("two files, --threads 1", both + ["--threads", "1"]),
+      ], bytes: size(of: first), title: "one file and two (bytes are those of one)")
   }
 
   private func convert(_ files: [String]) -> [Program] {

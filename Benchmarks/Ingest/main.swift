@@ -21,6 +21,10 @@ func fail(_ message: String) -> Never {
   exit(2)
 }
 
+if CommandLine.arguments.count == 3, CommandLine.arguments[1] == Reading.option {
+  exit(Reading.keepAll(of: CommandLine.arguments[2]))
+}
+
 var files: [String] = []
 var runs = 5
 var isLarge = false

@@ -2,7 +2,8 @@ import Configurations
 import TungstenReference
 
 /// Writes one long run for benchmarks, as vasprun.xml and as OUTCAR, of about `megabytes` each. Its steps
-/// are a few dozen, over and over: their labels would take longer than all readers together.
+/// are a few dozen, over and over, since labels would take longer than all readers together; each time they are
+/// turned about the axes and shifted, so that no text comes twice (packers would find it) and labels stay right.
 struct BigRun {
   let runs: Runs
   let output: Output
@@ -22,24 +23,25 @@ struct BigRun {
     }
   }
 
+  /// The `count`-th step of the run.
+  private func step(_ count: Int, of steps: [Configuration], _ random: inout RandomNumbers) -> Configuration {
+    guard count > 0 else { return steps[0] }
+    return steps[count % steps.count].turned(
+      random.rotationOfCube(), shiftedBy: Vector3(random.uniform(), random.uniform(), random.uniform()))
+  }
+
   func write() throws {
     let limit = megabytes * 1_000_000
     let steps = steps()
     let run = VASPRun(title: "big", kind: .molecularDynamics, steps: [steps[0]])
-    // A step of vasprun.xml has no number: its text is made once.
-    let texts = steps.map { step in
-      var writer = VasprunWriter(run)
-      writer.bytes = []
-      writer.append(step)
-      return writer.bytes
-    }
+    var random = runs.random("turns")
     var (written, count, isOver) = (0, 0, false)
     try output.stream("big/vasprun.xml") {
       if isOver { return nil }
       var xml = VasprunWriter(run)
       if count > 0 { xml.bytes = [] }
       if written < limit {
-        xml.bytes += texts[count % texts.count]
+        xml.append(step(count, of: steps, &random))
       } else {
         xml.finish(steps[0])
         isOver = true
@@ -48,12 +50,13 @@ struct BigRun {
       written += xml.bytes.count
       return xml.bytes
     }
+    random = runs.random("turns")
     (written, count, isOver) = (0, 0, false)
     var outcar = OutcarWriter(run)
     try output.stream("big/OUTCAR") {
       if isOver { return nil }
       if written < limit {
-        outcar.append(steps[count % steps.count])
+        outcar.append(step(count, of: steps, &random))
       } else {
         outcar.finish()
         isOver = true
@@ -63,5 +66,29 @@ struct BigRun {
       written += outcar.bytes.count
       return outcar.bytes
     }
+  }
+}
+
+extension RandomNumbers {
+  /// One of the 24 rotations that leave a cube as it is.
+  fileprivate mutating func rotationOfCube() -> Matrix3 {
+    let axes: [Vector3] = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    let first = Int.random(in: 0..<3, using: &self)
+    let second = (first + Int.random(in: 1...2, using: &self)) % 3
+    let x = Bool.random(using: &self) ? axes[first] : -axes[first]
+    let y = Bool.random(using: &self) ? axes[second] : -axes[second]
+    return Matrix3(x, y, cross(x, y))
+  }
+}
+
+extension Configuration {
+  /// The same in a cubic box, turned by `rotation` and shifted by a part of the box.
+  fileprivate func turned(_ rotation: Matrix3, shiftedBy shift: Vector3) -> Configuration {
+    guard let cell else { return self }
+    var copy = self
+    copy.positions = positions.map { $0 * rotation + shift * cell.vectors }
+    copy.labels.forces = labels.forces?.map { $0 * rotation }
+    copy.labels.stress = labels.stress.map { rotation.transpose * $0 * rotation }
+    return copy
   }
 }

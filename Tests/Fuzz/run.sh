@@ -14,5 +14,8 @@ program=$(swift build -c release --scratch-path .build/fuzz --show-bin-path)/fuz
 corpus=.build/fuzz/corpus/$reader
 mkdir -p "$corpus"
 "$program" "$reader" seeds "$corpus"
-exec "$program" "$reader" "$corpus" -dict=".build/fuzz/corpus/$reader.dict" \
-  -artifact_prefix=.build/fuzz/ -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=65536
+set -- "$program" "$reader" "$corpus"
+# An empty dictionary ends libFuzzer.
+dictionary=.build/fuzz/corpus/$reader.dict
+[ ! -s "$dictionary" ] || set -- "$@" -dict="$dictionary"
+exec "$@" -artifact_prefix=.build/fuzz/ -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=65536
