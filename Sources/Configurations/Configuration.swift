@@ -125,4 +125,11 @@ public enum PropertyValue: Sendable, Equatable {
   case perAtomIntegers([Int], columns: Int)
   case perAtomText([String], columns: Int)
   case perAtomLogicals([Bool], columns: Int)
+
+  var isPerAtom: Bool {
+    switch self {
+    case .perAtomReals, .perAtomIntegers, .perAtomText, .perAtomLogicals: true
+    case .text, .integer, .real, .logical, .reals: false
+    }
+  }
 }

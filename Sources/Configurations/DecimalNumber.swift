@@ -17,6 +17,15 @@ public enum DecimalNumber {
     }
   }
 
+  /// Whether a number may begin with this byte.
+  static func canBegin(_ byte: UInt8?) -> Bool {
+    guard let byte else { return false }
+    switch byte {
+    case 0x30...0x39, 0x2B, 0x2D, 0x2E, 0x69, 0x49, 0x6E, 0x4E: return true
+    default: return false
+    }
+  }
+
   /// Reads the number that starts at `p[i]` and moves `i` behind it; nil (with `i` anywhere) where
   /// there is none. Does not look at what follows the number, and at nothing from `p[end]` on.
   package static func scan(_ p: UnsafePointer<UInt8>, _ i: inout Int, _ end: Int) -> Double? {

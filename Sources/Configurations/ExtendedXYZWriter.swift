@@ -22,8 +22,23 @@ public struct ExtendedXYZWriter: Sendable {
   }
 
   public let convention: Convention
+  private let names: (energy: [String], forces: String, stress: String, isVirial: Bool)
+  /// Keys of the comment line that mean something, but for the labels'.
+  private static let reserved: Set<String> = [
+    "Lattice", "lattice", "Properties", "properties", "pbc", "source", "ionic_step", "config_type", "converged",
+    "machine_learned", "energy_without_entropy", "energy_sigma0",
+  ]
 
-  public init(_ convention: Convention = .ase) { self.convention = convention }
+  public init(_ convention: Convention = .ase) {
+    self.convention = convention
+    names =
+      switch convention {
+      case .ase: (["energy", "free_energy"], "forces", "stress", false)
+      case .mace: (["REF_energy"], "REF_forces", "REF_stress", false)
+      case .quip: (["energy"], "force", "virial", true)
+      case .custom(let energy, let forces, let stress): ([energy], forces, stress, false)
+      }
+  }
 
   /// The configuration as one frame.
   public func frame(_ configuration: Configuration) -> [UInt8] {
@@ -43,15 +58,6 @@ public struct ExtendedXYZWriter: Sendable {
       if let forces = configuration.labels.forces { bytes.append(vector: forces[atom]) }
       for column in columns { column.append(atom, to: &bytes) }
       bytes.append(0x0A)
-    }
-  }
-
-  private var names: (energy: [String], forces: String, stress: String, isVirial: Bool) {
-    switch convention {
-    case .ase: (["energy", "free_energy"], "forces", "stress", false)
-    case .mace: (["REF_energy"], "REF_forces", "REF_stress", false)
-    case .quip: (["energy"], "force", "virial", true)
-    case .custom(let energy, let forces, let stress): ([energy], forces, stress, false)
     }
   }
 
@@ -104,15 +110,9 @@ public struct ExtendedXYZWriter: Sendable {
   }
 
   private func appendProperties(_ configuration: Configuration, to bytes: inout [UInt8]) {
-    let frameValues = configuration.properties.filter {
-      switch $0.value {
-      case .perAtomReals, .perAtomIntegers, .perAtomText, .perAtomLogicals: false
-      case .text, .integer, .real, .logical, .reals: true
-      }
-    }
-    let named = unreserved(Array(frameValues.keys)) { isReserved($0) || $0.isEmpty }
-    for (name, key) in named {
-      guard let value = frameValues[key] else { continue }
+    let keys = configuration.properties.compactMap { $0.value.isPerAtom ? nil : $0.key }
+    for (name, key) in unreserved(keys, isReserved: { isReserved($0) || $0.isEmpty }) {
+      guard let value = configuration.properties[key] else { continue }
       bytes.append(0x20)
       bytes.append(value: name)
       bytes.append(0x3D)
@@ -130,23 +130,15 @@ public struct ExtendedXYZWriter: Sendable {
   }
 
   private func isReserved(_ key: String) -> Bool {
-    switch key {
-    case "Lattice", "lattice", "Properties", "properties", "pbc", "source", "ionic_step",
-      "config_type", "converged", "machine_learned", "energy_without_entropy", "energy_sigma0":
-      return true
-    default: return isLabel(key)
-    }
-  }
-
-  private func isLabel(_ key: String) -> Bool {
-    let keys = LabelKeys()
-    return names.energy.contains(key) || key == names.stress || keys.label(of: key) != nil
+    Self.reserved.contains(key) || names.energy.contains(key) || key == names.stress
+      || LabelKeys().label(of: key) != nil
   }
 
   /// Keys under names that mean nothing else and are all different, in order of the names.
   private func unreserved(
     _ keys: [String], isReserved: (String) -> Bool, spelled: (String) -> String = { $0 }
   ) -> [(name: String, key: String)] {
+    guard keys.contains(where: isReserved) else { return keys.sorted().map { ($0, $0) } }
     var taken = Set(keys.filter { !isReserved($0) })
     let named = keys.sorted().map { key -> (name: String, key: String) in
       guard isReserved(key) else { return (key, key) }
@@ -249,15 +241,20 @@ extension [UInt8] {
     append(0x22)
   }
 
+  /// Letters, digits, and signs that no reader takes for a separator.
+  private static func isPlain(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x61...0x7A, 0x41...0x5A, 0x2D...0x3A, 0x5F, 0x2B, 0x40, 0x23, 0x25: true
+    default: false
+    }
+  }
+
   /// A text as a value or key that reads back as the same text.
   fileprivate mutating func append(value text: String) {
-    let isPlain = text.utf8.allSatisfy {
-      (0x61...0x7A).contains($0) || (0x41...0x5A).contains($0) || (0x30...0x39).contains($0)
-        || "_-+./:@#%".utf8.contains($0)
-    }
+    let isPlain = text.utf8.allSatisfy(Self.isPlain)
     let looksTyped =
-      DecimalNumber.parse(text) != nil
-      || ["T", "F", "True", "False", "true", "false", "TRUE", "FALSE"].contains(text)
+      DecimalNumber.canBegin(text.utf8.first) && DecimalNumber.parse(text) != nil
+      || text.utf8.count < 6 && ["T", "F", "True", "False", "true", "false", "TRUE", "FALSE"].contains(text)
     if isPlain, !looksTyped, !text.isEmpty {
       append(text: text)
       return

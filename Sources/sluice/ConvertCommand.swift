@@ -80,8 +80,9 @@ private func convert(_ arguments: Arguments) throws -> Int32 {
         var spool = FrameSpool(folder: scratch)
         let account = try reader.read(unit) { configuration in
           try stop.check()
-          let bytes = try formatting.bytes(configuration)
-          try spool.append(bytes, source: configuration.provenance.source, atoms: configuration.count)
+          try spool.append(source: configuration.provenance.source, atoms: configuration.count) {
+            try formatting.append(configuration, to: &$0)
+          }
           let count = framesRead.add(1, ordering: .relaxed).newValue
           line.show(
             "\(done.load(ordering: .relaxed))/\(total) inputs, \(count) frames  \(configuration.provenance.source)")

@@ -120,7 +120,9 @@ private struct PredictionRun {
           statistics.add(predicted.statistics)
           failures += predicted.failures
           frames += predicted.frames.count
-          for frame in predicted.frames { try spool.append(frame.bytes, source: frame.source, atoms: frame.atoms) }
+          for frame in predicted.frames {
+            try spool.append(source: frame.source, atoms: frame.atoms) { $0 += frame.bytes }
+          }
         case .end(let account):
           try collection.add(account, &spool)
           spool = FrameSpool(folder: output.scratch)

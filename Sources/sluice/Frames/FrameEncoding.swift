@@ -10,13 +10,13 @@ enum FrameFormatting: Sendable {
   case poscar
   case json
 
-  func bytes(_ configuration: Configuration) throws -> [UInt8] {
+  func append(_ configuration: Configuration, to bytes: inout [UInt8]) throws {
     switch self {
-    case .extendedXYZ(let writer): return writer.frame(configuration)
-    case .json: return Array(try CanonicalJSON.encode(FrameRecord(configuration)).dropLast())
+    case .extendedXYZ(let writer): writer.append(configuration, to: &bytes)
+    case .json: bytes += try CanonicalJSON.encode(FrameRecord(configuration)).dropLast()
     case .poscar:
       let provenance = configuration.provenance
-      return POSCARWriter().bytes(
+      bytes += POSCARWriter().bytes(
         configuration, comment: "\(configuration.formula) \(provenance.source) step \(provenance.ionicStep)")
     }
   }

@@ -24,9 +24,11 @@ struct FrameSpool: Sendable {
     self.limit = limit
   }
 
-  mutating func append(_ bytes: [UInt8], source: String, atoms: Int) throws(FileSystemError) {
-    frames.append(Frame(source: source, byteCount: bytes.count, atoms: atoms))
-    buffer += bytes
+  /// `write` appends the bytes of one frame.
+  mutating func append(source: String, atoms: Int, _ write: (inout [UInt8]) throws -> Void) throws {
+    let start = buffer.count
+    try write(&buffer)
+    frames.append(Frame(source: source, byteCount: buffer.count - start, atoms: atoms))
     if buffer.count > limit { try spill() }
   }
 
