@@ -9,7 +9,7 @@ import VASP
 /// Reads labelled configurations from whatever was dropped.
 public struct IngestStage: ImportStage {
   public static let description = StageDescription(
-    name: "ingest", version: 3,
+    name: "ingest", version: 4,
     summary: "Reads labelled configurations: vasprun.xml, OUTCAR, extended XYZ; plain, compressed or in archives.",
     takes: [], gives: [.perSource(.configurations)])
 

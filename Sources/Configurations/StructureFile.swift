@@ -101,13 +101,28 @@ public struct StructureReader {
         if line.hasPrefix("directconfiguration") || line.hasPrefix("konfig") { return .xdatcar }
       }
       // Two lines of this kind can begin a POSCAR and an old XDATCAR; then the name decides.
-      return hint(name) == .xdatcar ? .xdatcar : .poscar
+      if hint(name) == .xdatcar { return .xdatcar }
+      // Many a table of three columns begins like the cell: numbers of atoms must follow, with or without names.
+      if isCount(lines, 5) || lines.count > 5 && numbers(5) == 0 && isCount(lines, 6) { return .poscar }
     }
     let words = firstText.split { $0.isWhitespace }
-    if words.count == 1, let count = Int(words[0]), count > 0, lines.count > 1 {
-      return .extendedXYZ
-    }
+    if words.count == 1, let count = Int(words[0]), count > 0, beginsAtoms(lines) { return .extendedXYZ }
     return prefix.isEmpty ? nil : hint(name)
+  }
+
+  /// Whether line `k` begins with whole numbers only: how many atoms of each element there are.
+  private static func isCount(_ lines: [String], _ k: Int) -> Bool {
+    guard k < lines.count else { return false }
+    let numbers = lines[k].split { $0.isWhitespace }.prefix { DecimalNumber.parse($0) != nil }
+    return !numbers.isEmpty && numbers.allSatisfy { Int($0) != nil }
+  }
+
+  /// Whether what follows a number of atoms is a frame: its comment names columns or a cell, or an atom follows.
+  private static func beginsAtoms(_ lines: [String]) -> Bool {
+    guard lines.count > 2 else { return false }
+    if lines[1].contains("Properties=") || lines[1].contains("Lattice=") { return true }
+    let words = lines[2].split { $0.isWhitespace }
+    return words.count > 3 && words[1...3].allSatisfy { DecimalNumber.parse($0) != nil }
   }
 
   private static func hint(_ name: String) -> Format? {

@@ -48,14 +48,16 @@ package enum DecimalScanner {
 
   /// The number that the whole of `text` (but for blanks around it) prints, else nil.
   package static func number(_ text: some StringProtocol) -> Double? {
-    let bytes = Array(text.utf8)
-    return bytes.withUnsafeBufferPointer { buffer in
-      var at = 0
-      guard let value = next(buffer, &at) else { return nil }
-      while at < buffer.count, isBlank(buffer[at]) || buffer[at] == 0x0A || buffer[at] == 0x0D {
-        at += 1
-      }
-      return at == buffer.count ? value : nil
+    Array(text.utf8).withUnsafeBufferPointer { whole($0) }
+  }
+
+  /// The same for bytes.
+  static func whole(_ buffer: UnsafeBufferPointer<UInt8>) -> Double? {
+    var at = 0
+    guard let value = next(buffer, &at) else { return nil }
+    while at < buffer.count, isBlank(buffer[at]) || buffer[at] == 0x0A || buffer[at] == 0x0D {
+      at += 1
     }
+    return at == buffer.count ? value : nil
   }
 }

@@ -23,6 +23,8 @@ package struct IonicStep: Sendable, Equatable {
   package var freeEnergy: Double?
   package var energyWithoutEntropy: Double?
   package var energySigmaZero: Double?
+  /// PSTRESS times volume, eV: in none of these energies, but in OSZICAR's.
+  var pressureWork = 0.0
   package var converged: Bool?
   /// Electronic iterations, those of response loops counted.
   package var electronicSteps: Int?
@@ -61,6 +63,12 @@ extension IonicStep {
   /// 1 eV/Å^3 in kB, from the charge of the electron (CODATA 2014) as in ASE and VASP 5.
   package static let kilobarPerElectronvoltPerCubicAngstrom = 1602.1766208
 
+  /// What OSZICAR prints as F=, eV.
+  var enthalpy: Double? { freeEnergy.map { $0 + pressureWork } }
+
+  /// kB Å^3 per eV by VASP's own charge of the electron: what the "P V=" of OUTCARs of 5.3 to 6.3 come from.
+  static let pressureUnit = 1602.17733
+
   /// The configuration this step labels, or the reason why it labels none.
   /// - Parameter carried: properties of the run that every configuration takes along.
   package func configuration(source: String, carrying carried: [String: PropertyValue] = [:])
@@ -77,12 +85,12 @@ extension IonicStep {
     guard !species.isEmpty else {
       throw left(
         "species-unknown",
-        "the file does not say which elements the atoms are: POTCAR titles, types and numbers of atoms do not agree.",
+        "the file does not say which elements the atoms are: POTCAR titles, types and numbers of atoms are missing or "
+          + "do not agree.",
         "Copy the file again from its origin, or give the other output of the run.")
     }
-    guard let positions, let cell else {
-      throw left("no-positions", "the file gives no positions for it.")
-    }
+    guard let positions else { throw left("no-positions", "the file gives no positions for it.") }
+    guard let cell else { throw left("no-positions", "the file prints no lattice vectors that could be read for it.") }
     guard positions.count == species.count else {
       throw left(
         "atom-count", "positions for \(positions.count) of \(species.count) atoms.")

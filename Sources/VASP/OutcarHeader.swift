@@ -52,6 +52,9 @@ struct OutcarHeader {
     } else if line.has("generate k-points for:", at: at) {
       let counts = line.trimmedText(from: at + 22).split(separator: " ").compactMap { Int($0) }
       if counts.count == 3, counts.allSatisfy({ $0 > 0 }) { divisions = counts }
+    } else if line.has("CHAIN: Running the NEB", at: at) {
+      // The climbing-image code names the images only where it names its optimizer.
+      table.addUsed("IMAGES", "1")
     } else if line.has("INCAR:", at: at), line.trimmedText(from: at + 6).isEmpty {
       isInsideIncar = true
     } else if line.has("Following reciprocal coordinates:", at: at) {
@@ -143,6 +146,9 @@ struct OutcarHeader {
       }
     }
   }
+
+  /// A setting that is printed behind the header.
+  mutating func takeLate(_ line: UnsafeBufferPointer<UInt8>, _ at: Int) { assign(line, at) }
 
   private static func isNameByte(_ byte: UInt8) -> Bool {
     (0x41...0x5A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x5F

@@ -51,6 +51,8 @@ public final class OutcarReader {
   /// Of the last electronic iteration.
   private var totalMoment: [Double]?
   private var notReached = false
+  /// Whether steps of two jobs were found among each other.
+  private var isInterleaved = false
   private var energyBlockOpen = false
 
   /// `name` is what provenance and messages call the source.
@@ -182,6 +184,9 @@ public final class OutcarReader {
       }
     case 0x69:  // i
       if line.has("in kB ", at: at) { takeStress(line, at + 5) }
+    case 0x49:  // I
+      // VASP 5 says which dispersion correction it adds only where it adds it first.
+      if !header.isOpen, line.has("IVDW ", at: at) { header.takeLate(line, at) }
     case 0x46:  // F
       if line.has("FREE ENERGIE OF THE ION-ELECTRON SYSTEM", at: at) {
         energyIsLearned = false
@@ -211,7 +216,15 @@ public final class OutcarReader {
       if line.has("number of electron ", at: at) { takeTotalMoment(line, at) }
     case 0x65:  // e
       // The second line of an OUTCAR; the first one may hang on the line in which another one broke off.
-      if !header.isOpen, line.has("executed on ", at: at) { beginRun(line, nil) }
+      if !header.isOpen, line.has("executed on ", at: at) {
+        beginRun(line, nil)
+      } else if line.has("enthalpy is  TOTEN", at: at), step.freeEnergy != nil,
+        var behind = line.behind("P V=", from: at)
+      {
+        step.pressureWork = DecimalScanner.next(line, &behind) ?? 0
+      } else if line.has("energy  without entropy=", at: at) {
+        looksLikeOutcar = true
+      }
     case 0x76:  // v
       if line.has("vasp.", at: at), at <= 1 { beginRun(line, at) }
     case 0x47:  // G
@@ -246,6 +259,7 @@ public final class OutcarReader {
       diagnostics += note.map { [$0] } ?? []
     }
     ionic = nil
+    isInterleaved = false
     electronic = 0
     notReached = false
     totalMoment = nil
@@ -274,12 +288,23 @@ public final class OutcarReader {
     let restarts =
       number == -1 && at + 1 < line.count && line[at] == 0x31 && line[at + 1] == 0x29
     if number != ionic || restarts {
+      // Response loops go back to step 1 from step 3 at most.
+      if let ionic, ionic > 3, number > 0, number < ionic, !isInterleaved { noteInterleaved(number, behind: ionic) }
       flush()
       ionic = number
       electronic = 0
       notReached = false
     }
     electronic += 1
+  }
+
+  private func noteInterleaved(_ number: Int, behind earlier: Int) {
+    isInterleaved = true
+    diagnostics.append(
+      Diagnostic(
+        .warning, code: "interleaved", place: .init(file: name, line: lines.line, ionicStep: stepCount),
+        cause: "ionic step \(number) comes behind step \(earlier): two jobs wrote into this file at the same time.",
+        remedy: "Run one of them again in a folder of its own; what can be read of both was kept."))
   }
 
   /// "number of electron  40.0 magnetization  2.0", with three numbers or none behind it.
@@ -314,7 +339,7 @@ public final class OutcarReader {
   /// False where the line is no row.
   private func takeLattice(_ line: UnsafeBufferPointer<UInt8>, _ left: Int) -> Bool {
     mode = left > 1 ? .lattice(left - 1) : .searching
-    guard let row = vectors(line) else {
+    guard let row = vectors(line) ?? Self.fixedColumns(line) else {
       // The lattice is another one now, and it is not known.
       cell = nil
       mode = .searching
@@ -337,6 +362,19 @@ public final class OutcarReader {
     // One too many means that one of them fell apart, and which one cannot be told.
     guard Self.isBlank(line, from: at) else { return nil }
     return (Vector3(a, b, c), Vector3(d, e, f))
+  }
+
+  /// A row of the lattice whose columns run together: "0.000000000113.517567000". Each of the six is 13 wide with
+  /// nine decimals, three blanks before the first and the fourth, so 100 Å fill one.
+  private static func fixedColumns(_ line: UnsafeBufferPointer<UInt8>) -> (Vector3, Vector3)? {
+    guard line.count >= 84, isBlank(line, from: 84) else { return nil }
+    var values: [Double] = []
+    for column in [3, 16, 29, 45, 58, 71] {
+      let field = UnsafeBufferPointer(rebasing: line[column..<column + 13])
+      guard field[3] == 0x2E, let value = DecimalScanner.whole(field) else { return nil }
+      values.append(value)
+    }
+    return (Vector3(values[0], values[1], values[2]), Vector3(values[3], values[4], values[5]))
   }
 
   @inline(__always)

@@ -56,7 +56,9 @@ struct RunChecks {
         return companion.isInput
           || runs.lastPart[reading.name] == reading.part
       }
-      guard companion.residue.isEmpty else { return false }
+      // OUTCAR.Al is no restart of what INCAR was written for.
+      guard companion.residue.isEmpty, isSole || names.contains(where: { RunNames.turn(residue: $0) != nil })
+      else { return false }
       if isSole { return true }
       return companion.isInput && !here.contains { names.contains($0.residue) && $0.kind == companion.kind }
     }
@@ -74,8 +76,11 @@ struct RunChecks {
   // MARK: OSZICAR
 
   private mutating func hold(_ all: [OszicarStep], _ companion: RunCompanion) -> Bool {
-    // Machine-learned steps stand in OSZICAR in ways that differ between versions.
-    guard !all.isEmpty, !reading.steps.isEmpty, !reading.steps.contains(where: \.machineLearned) else { return false }
+    // Machine-learned steps stand in OSZICAR in ways that differ between versions, and its energies of a band's
+    // images contain the springs.
+    guard reading.run.kind != .nudgedElasticBand, !all.isEmpty, !reading.steps.isEmpty,
+      !reading.steps.contains(where: \.machineLearned)
+    else { return false }
     var pieces: [[OszicarStep]] = []
     for step in all {
       if let last = pieces.last?.last, step.number == -1 || step.number > last.number {
@@ -87,7 +92,7 @@ struct RunChecks {
     func agreements(_ piece: [OszicarStep]) -> (same: Int, different: Int) {
       var (same, different) = (0, 0)
       for (mine, theirs) in zip(reading.steps, piece) {
-        guard let energy = mine.freeEnergy, energy.isFinite else { continue }
+        guard let energy = mine.enthalpy, energy.isFinite else { continue }
         if abs(energy - theirs.freeEnergy) <= theirs.tolerance { same += 1 } else { different += 1 }
       }
       return (same, different)
@@ -98,12 +103,12 @@ struct RunChecks {
     guard same + different > 0 else { return false }
     guard same >= 3 * different, same > 0 else {
       let k = reading.steps.indices.first {
-        $0 < piece.count && abs((reading.steps[$0].freeEnergy ?? .nan) - piece[$0].freeEnergy) > piece[$0].tolerance
+        $0 < piece.count && abs((reading.steps[$0].enthalpy ?? .nan) - piece[$0].freeEnergy) > piece[$0].tolerance
       }
       warn(
         "companion-differs", companion, line: k.map { piece[$0].line }, step: k,
         "it is of another run than \(reading.name): "
-          + (k.map { "F= \(piece[$0].freeEnergy) eV here, \(reading.steps[$0].freeEnergy ?? .nan) eV there." }
+          + (k.map { "F= \(piece[$0].freeEnergy) eV here, \(reading.steps[$0].enthalpy ?? .nan) eV there." }
             ?? "their energies differ."),
         "Nothing was taken from it; put the files of each run into a folder of its own.")
       return false
@@ -123,7 +128,7 @@ struct RunChecks {
   /// The label stands where two of three files agree on it.
   private mutating func judge(_ k: Int, _ theirs: OszicarStep, _ companion: RunCompanion) {
     let step = reading.steps[k]
-    guard let energy = step.freeEnergy, energy.isFinite else { return }
+    guard let energy = step.enthalpy, energy.isFinite else { return }
     let agrees = abs(energy - theirs.freeEnergy) <= theirs.tolerance
     if agrees, let contradiction = step.contradiction, contradiction.cause.hasPrefix("its energy") {
       var settled = contradiction

@@ -28,7 +28,13 @@ package struct SettingsTable {
     if written[name] == nil, written.count < Self.mostTags { written[name] = value }
   }
 
-  func text(_ name: String) -> String? { used[name] ?? written[name] }
+  /// Of what the user wrote the first word counts, as in VASP: "GGA = PS  (PBEsol)".
+  func text(_ name: String) -> String? {
+    if let value = used[name] { return value }
+    guard let value = written[name], name != "SYSTEM" else { return written[name] }
+    return value.split { $0 == " " || $0 == "\t" }.first.map(String.init)
+  }
+
   func integer(_ name: String) -> Int? { text(name).flatMap { Int($0) } }
   func real(_ name: String) -> Double? { text(name).flatMap { DecimalScanner.number($0) } }
   func flag(_ name: String) -> Bool? {
@@ -51,9 +57,10 @@ package struct SettingsTable {
     s.planeWaveCutoff = real("ENCUT") ?? real("ENMAX")
     s.pseudopotentials = titles.isEmpty ? nil : titles
     s.kPoints = kPoints
-    s.nonCollinear = flag("LNONCOLLINEAR")
     s.spinOrbit = flag("LSORBIT")
-    s.spinPolarised = integer("ISPIN").map { $0 == 2 }
+    s.nonCollinear = flag("LNONCOLLINEAR") ?? (s.spinOrbit == true ? true : nil)
+    // VASP puts ISPIN back to 1 where magnetism is non-collinear.
+    s.spinPolarised = integer("ISPIN").map { $0 == 2 && s.nonCollinear != true && s.spinOrbit != true }
     s.hubbardU = hubbard
     s.dispersion = dispersion
     if let method = integer("ISMEAR") {
@@ -161,11 +168,14 @@ package struct SettingsTable {
     let u = numbers("LDAUU")
     let j = numbers("LDAUJ")
     let l = numbers("LDAUL")
+    // OUTCAR prints one decimal.
+    func tenths(_ value: Double) -> Double { (value * 10).rounded(.toNearestOrEven) / 10 + 0 }
     return u.indices.map { k in
       let species =
         k < titles.count ? "\(titles[k].split(separator: " ").dropFirst().first ?? "?") " : ""
-      let orbital = k < l.count ? Int(exactly: l[k]).map { " l \($0)" } ?? "" : ""
-      return "\(species)U \(u[k]) J \(k < j.count ? j[k] : 0)\(orbital)"
+      // Without LDAUL VASP takes d electrons.
+      let orbital = k < l.count ? Int(exactly: l[k]).map { " l \($0)" } ?? "" : l.isEmpty ? " l 2" : ""
+      return "\(species)U \(tenths(u[k])) J \(tenths(k < j.count ? j[k] : 0))\(orbital)"
     }
   }
 
@@ -173,7 +183,9 @@ package struct SettingsTable {
     if let kind = integer("IVDW"), kind > 0 { return "IVDW \(kind)" }
     if flag("LVDW") == true { return "IVDW 1" }
     if flag("LUSE_VDW") == true { return "vdW-DF (LUSE_VDW)" }
-    return used.isEmpty ? nil : "none"
+    // Before VASP 6 vasprun.xml is silent on IVDW, also where INCAR has it.
+    let isSilent = listsWritten && ["4", "5"].contains(version?.prefix(1))
+    return used.isEmpty || isSilent ? nil : "none"
   }
 
   // MARK: convergence

@@ -37,11 +37,16 @@ public enum SourceFormat: String, Sendable, Codable {
     {
       return .vasprun
     }
-    if head.has("vasp.", at: 0) || head.has(" vasp.", at: 0) { return .outcar }
+    if head.has("vasp.", at: 0) || head.has(" vasp.", at: 0) {
+      // What VASP prints on the terminal begins in the same way.
+      return opening.behind("POSCAR found") != nil || opening.behind("entering main loop") != nil ? .unknown : .outcar
+    }
     if opening.behind("parameters from PSCTR are:") != nil {
       return isOutcar(head) ? .outcar : .potcar
     }
     if isOutcar(head) { return .outcar }
+    // The heads of a POTCAR's potentials, without the tables that are licensed.
+    if begins(opening, "VRHFIN"), begins(opening, "TITEL") { return .potcar }
     let lines = opening.split(separator: 0x0A, maxSplits: 12, omittingEmptySubsequences: false).map {
       String(decoding: $0, as: UTF8.self)
     }
@@ -53,11 +58,24 @@ public enum SourceFormat: String, Sendable, Codable {
   }
 
   private static func isOutcar(_ head: UnsafeBufferPointer<UInt8>) -> Bool {
-    head.behind("TOTAL-FORCE (eV/Angst)") != nil
-      || head.behind("FREE ENERGIE OF THE ION-ELECTRON") != nil
-      || head.behind("POTCAR:  ") != nil && head.behind("VRHFIN") != nil
-      || head.behind(" Startparameter for this run:") != nil
+    begins(head, "POSITION                                       TOTAL-FORCE (eV/Angst)")
+      || begins(head, "FREE ENERGIE OF THE ION-ELECTRON")
+      || head.behind("POTCAR:  ") != nil && head.behind("VRHFIN") != nil && begins(head, "ions per type")
+      || begins(head, "Startparameter for this run:")
       || head.behind("- Iteration ") != nil && head.behind("LOOP:") != nil
+      || begins(head, "energy  without entropy=")
+  }
+
+  /// Whether a line begins with `word`, blanks aside: programs that read such files have it in quotes.
+  private static func begins(_ head: UnsafeBufferPointer<UInt8>, _ word: StaticString) -> Bool {
+    var from = 0
+    while let behind = head.behind(word, from: from) {
+      var at = behind - word.utf8CodeUnitCount
+      while at > 0, head[at - 1] == 0x20 { at -= 1 }
+      if at == 0 || head[at - 1] == 0x0A { return true }
+      from = behind
+    }
+    return false
   }
 
   /// An electronic iteration ("DAV:   3 ..."), or the line that closes an ionic step.

@@ -65,6 +65,8 @@ struct VasprunHandler {
   private var selective: [Bool] = []
   private var blockEnergies: (free: Double?, second: Double?, zero: Double?) = (nil, nil, nil)
   private var insideNamedStructure = false
+  /// PSTRESS, kB, once a step has asked for it.
+  private var pressure: Double?
 
   // The run.
   private var table = SettingsTable()
@@ -519,6 +521,7 @@ struct VasprunHandler {
       step.energyWithoutEntropy = second
       step.energySigmaZero = zero
     }
+    if !step.machineLearned { removePressureWork() }
     step.species = species
     step.selective = movable
     step.part = part
@@ -526,6 +529,24 @@ struct VasprunHandler {
     stepCount += 1
     steps.append(step)
     step = IonicStep(index: stepCount)
+  }
+
+  /// With PSTRESS the step's energies are enthalpies: pressure times volume is on top of what the forces and
+  /// the stress are derivatives of. OUTCAR prints both.
+  private mutating func removePressureWork() {
+    let pressure = self.pressure ?? table.real("PSTRESS") ?? 0
+    self.pressure = pressure
+    guard pressure != 0 else { return }
+    guard let cell = step.cell else {
+      // Without a volume nobody can tell how much of them is energy.
+      (step.freeEnergy, step.energyWithoutEntropy, step.energySigmaZero) = (nil, nil, nil)
+      return
+    }
+    let work = pressure * abs(cell.determinant) / IonicStep.pressureUnit
+    step.pressureWork = work
+    step.freeEnergy = step.freeEnergy.map { $0 - work }
+    step.energyWithoutEntropy = step.energyWithoutEntropy.map { $0 - work }
+    step.energySigmaZero = step.energySigmaZero.map { $0 - work }
   }
 
   /// Before VASP 6.1 the step block's "e_wo_entrp" holds E(sigma->0) and its "e_0_energy" holds F - E

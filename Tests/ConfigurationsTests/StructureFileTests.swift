@@ -255,6 +255,19 @@ private func problem(_ text: String, name: String = "f") -> Diagnostic? {
         || problem("rubbish\n", name: "POSCAR")?.code == "truncated")
   }
 
+  /// What begins like a structure file but is none: a density of states, a dynamical matrix, a job's number.
+  @Test func tablesAreNoStructures() throws {
+    let table = "E dos integral\n" + (0..<9).map { "\($0).5 0.25 1.5\n" }.joined()
+    let dynamical = "4 4 4\n8\n0 0 0\n0 0 1\n0 0 2\n0.5 0.5 0.5\n"
+    let turbomole = "$coord\n" + (0..<8).map { "\($0).0 2.5 1.25 si\n" }.joined() + "$end\n"
+    for text in [table, dynamical, turbomole, "1453868053\n", "1453868053\nstarted\nrunning on 4 cores\n"] {
+      #expect(problem(text, name: "x.dat")?.code == "unknown-format", "\(text)")
+    }
+    // The name still tells where the content breaks off.
+    #expect(problem("W\n1\n3 0 0\n0 3 0\n0 0 3\n", name: "POSCAR")?.code == "truncated")
+    #expect(try structure("W\n1\n3 0 0\n0 3 0\n0 0 3\n1 ! one\nDirect\n0 0 0\n", name: "x.vasp").format == .poscar)
+  }
+
   @Test func provenanceIsTheFileAndTheFrame() throws {
     var generator = SeededGenerator(seed: 31)
     let text = (0..<3).map { _ in

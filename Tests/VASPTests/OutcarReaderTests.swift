@@ -213,12 +213,62 @@ struct OutcarReaderTests {
     #expect(settings.version == "6.3.2")
     #expect(settings.planeWaveCutoff == 520)
     #expect(
-      settings.spinPolarised == true && settings.nonCollinear == true && settings.spinOrbit == true)
+      settings.spinPolarised == false && settings.nonCollinear == true && settings.spinOrbit == true)
     #expect(settings.hubbardU == ["W_sv U 4.0 J 1.0 l 2", "O U 0.0 J 0.0 l -1"])
     #expect(settings.dispersion == "IVDW 11")
     #expect(settings.smearing == "ISMEAR 0, SIGMA 0.05 eV")
     #expect(settings.kPoints == "8 points")
     #expect(settings.pseudopotentials == ["PAW_PBE W_sv 06Sep2000", "PAW_PBE O 08Apr2002"])
+  }
+
+  /// The columns of the lattice hold less than 100 Å: slabs with much vacuum run together.
+  @Test func latticeRowsThatRunTogether() throws {
+    func lattice(_ third: String) throws -> Matrix3? {
+      var text = RunText().outcar()
+      let start = text.firstRange(of: "reciprocal lattice vectors\n")!.upperBound
+      let end = text.firstRange(of: "\n POSITION")!.lowerBound
+      let rows = ["     4.000000000", "     0.000000000"].map {
+        $0 + "  5.000000000 12.250000000     0.250000000  0.0  0.0\n"
+      }
+      text.replaceSubrange(start..<end, with: rows.joined() + third + "\n")
+      return try read(text).configurations.first?.cell?.vectors
+    }
+    func expected(_ x: Double, _ y: Double, _ z: Double) -> Matrix3 {
+      Matrix3([4, 5, 12.25], [0, 5, 12.25], [x, y, z])
+    }
+    let reciprocal = "     0.000000000  0.000000000  0.008809209"
+    #expect(try lattice("     0.000000000  0.000000000113.517567000" + reciprocal) == expected(0, 0, 113.517567))
+    #expect(
+      try lattice("   100.500000000-10.250000000200.125000000" + reciprocal + " \r") == expected(100.5, -10.25, 200.125)
+    )
+    // A letter too few, or one number too many: nobody knows where one number ends.
+    for damaged in [
+      "     0.000000000  0.00000000113.517567000" + reciprocal,
+      "     0.000000000  0.000000000113.51756700" + reciprocal,
+      "    0.000000000  0.000000000113.517567000" + reciprocal,
+      "     0.000000000  0.000000000113.517567000" + reciprocal + " 1.0",
+    ] {
+      #expect(try lattice(damaged) == nil, "\(damaged)")
+    }
+  }
+
+  /// A job that was started twice in one folder.
+  @Test func stepsOfTwoJobsAmongEachOtherAreSaid() throws {
+    var text = RunText(steps: (0..<6).map { RunText.Step(energy: -10 - Double($0)) }).outcar()
+    #expect(try read(text).reader.diagnostics.isEmpty)
+    text = text.replacing("Iteration      6(", with: "Iteration      2(")
+    let (all, reader) = try read(text)
+    #expect(all.count == 6 && reader.diagnostics.map(\.code) == ["interleaved"])
+    #expect(reader.diagnostics[0].cause.contains("step 2 comes behind step 5"))
+  }
+
+  /// VASP 5 names the correction where it computes it first, behind the header.
+  @Test func dispersionBehindTheHeader() throws {
+    let text = RunText(version: "5.4.4").outcar()
+    #expect(try read(text).reader.settings.dispersion == "none")
+    let late = text.replacing(
+      "  FORCE on cell", with: "  IVDW         = 12\n  VDW_S6       =    1.0000\n  FORCE on cell")
+    #expect(try read(late).reader.settings.dispersion == "IVDW 12")
   }
 
   @Test func moreThanTenSpecies() throws {

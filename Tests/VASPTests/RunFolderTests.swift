@@ -184,6 +184,37 @@ struct RunFolderTests {
     #expect(codes(appended) == [])
   }
 
+  /// OSZICAR's F= is the enthalpy where PSTRESS is set, OUTCAR's and our energy is not.
+  @Test func pressureInOszicarIsNoContradiction() throws {
+    var text = dynamics(energies)
+    let enthalpies = energies.map { $0 + 20 }
+    let work = "\n  enthalpy is  TOTEN    =         0.0 eV   P V=       20.00000000\n"
+    let sheet = text.outcar().split(separator: "\n", omittingEmptySubsequences: false)
+      .map { $0.contains("energy(sigma->0)") ? $0 + work : String($0) }.joined(separator: "\n")
+    text.parameters.append(("PSTRESS", "float", "267.02955500"))
+    for k in text.steps.indices {
+      for keyPath in [\RunText.Step.energy, \.withoutEntropy, \.sigmaZero] { text.steps[k][keyPath: keyPath] += 20 }
+    }
+    for files in [["OUTCAR"], ["vasprun.xml"], ["OUTCAR", "vasprun.xml"]] {
+      let run = try folder(
+        files.map { ($0, $0 == "OUTCAR" ? sheet : text.vasprun) } + [("OSZICAR", oszicar(enthalpies, moment: ""))])
+      #expect(run.count == 1 && run[0].diagnostics.isEmpty, "\(run.flatMap(\.diagnostics))")
+      #expect(run[0].configurations.count == 6)
+      for (configuration, energy) in zip(run[0].configurations, energies) {
+        #expect(abs(configuration.labels.energy! - energy) < 1e-7)
+      }
+    }
+  }
+
+  /// OSZICAR's energies of a band's images contain the springs.
+  @Test func springsInOszicarAreNoContradiction() throws {
+    let text = dynamics(energies)
+    let sheet = text.outcar().replacing("   TITEL", with: " CHAIN: Running the NEB\n   TITEL")
+    let run = try folder([("OUTCAR", sheet), ("OSZICAR", oszicar(energies.map { $0 - 1e-4 }, moment: ""))])[0]
+    #expect(run.diagnostics.isEmpty && run.configurations.count == 6)
+    #expect(run.configurations[0].properties["calculation_type"] == .text("neb"))
+  }
+
   // MARK: other small files
 
   @Test func structuresBesideTheRun() throws {
@@ -233,6 +264,38 @@ struct RunFolderTests {
     #expect(differs.diagnostics[1].cause.contains("Gamma 2 3 4 vs Gamma 2 2 2"))
     #expect(differs.diagnostics[2].cause.contains("PAW_PBE W 08Apr2002"))
     #expect(differs.settings?.planeWaveCutoff == 520 && differs.configurations.count == 6)
+  }
+
+  /// What INCARs of users look like: VASP takes the first word, puts ISPIN back, and has defaults.
+  @Test func incarsAsUsersWriteThem() throws {
+    var text = dynamics(energies)
+    text.parameters += [
+      ("LSORBIT", "logical", "T"), ("LNONCOLLINEAR", "logical", "T"), ("ISPIN", "int", "1"), ("GGA", "string", "PS"),
+      ("LDAU", "logical", "T"), ("LDAUL", "", "2 2"), ("LDAUU", "", "3.2 0.0"), ("LDAUJ", "", "0.0 0.0"),
+    ]
+    let incar = """
+      GGA    =  PS         (PBEsol exchange-correlation)
+      ISPIN  =  2          (spin)
+      LSORBIT = .TRUE.     (SOC)
+      LDAU = .TRUE.
+      LDAUU = 3.25 0.0
+      """
+    let run = try folder([("vasprun.xml", text.vasprun), ("INCAR", incar)])[0]
+    #expect(run.diagnostics.isEmpty, "\(run.diagnostics)")
+    #expect(run.settings?.functional == "PBEsol")
+  }
+
+  /// A plain INCAR, POSCAR, ... is that of a plain run and its restarts, not of every run that lies beside it.
+  @Test func plainInputsAreNotThoseOfNamedRuns() throws {
+    let text = dynamics(energies)
+    let other = RunText(steps: [RunText.Step(energy: -3)])
+    let inputs = [("INCAR", "ENCUT = 300\n"), ("POSCAR", "Mo\n1.0\n3 0 0\n0 3 0\n0 0 3\nMo\n1\nDirect\n0 0 0\n")]
+    let named = try folder([("OUTCAR.Al", text.outcar()), ("OUTCAR.scan", other.outcar())] + inputs)
+    #expect(named.count == 2 && named.allSatisfy { $0.diagnostics.isEmpty }, "\(named.flatMap(\.diagnostics))")
+    for name in ["OUTCAR", "OUTCAR.2"] {
+      let run = try folder([(name, text.outcar()), ("OUTCAR.scan", other.outcar())] + inputs)
+      #expect(run.flatMap(\.diagnostics).filter { $0.code == "companion-differs" }.count == 2, "\(name)")
+    }
   }
 
   @Test func aBrokenVasprunIsMadeGood() throws {

@@ -57,6 +57,11 @@ struct SourceReaderTests {
       ("  PAW_PBE W 08Apr2002\n 6.0\n parameters from PSCTR are:\n   VRHFIN =W: 5d\n", .potcar),
       ("       N       E                     dE\nDAV:   1    0.1E+02\n", .oszicar), ("?", .unknown),
       ("", .unknown),
+      // VASP on the terminal, and a program that reads OUTCAR.
+      (" vasp.5.4.4 18Apr17 (build)\n\n POSCAR found type information on POSCAR  W O\n", .unknown),
+      ("import re\nif 'FREE ENERGIE OF THE ION-ELECTRON' in line:\n  m = 'TOTAL-FORCE (eV/Angst)'\n", .unknown),
+      // Heads of POTCARs without their tables.
+      ("   VRHFIN =W: 5d\n   TITEL  = PAW_PBE W 08Apr2002\n POTCAR:   PAW_PBE W 08Apr2002\n", .potcar),
     ]
     for (text, format) in kinds {
       let source = try #require(try read(Array(text.utf8)).first)

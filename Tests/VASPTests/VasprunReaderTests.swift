@@ -61,6 +61,32 @@ struct VasprunReaderTests {
     }
   }
 
+  /// With PSTRESS vasprun.xml gives enthalpies; forces and stress are no derivatives of those.
+  @Test(arguments: ["5.4.4", "6.3.2"])
+  func pressureTimesVolumeIsNoEnergy(version: String) throws {
+    var text = RunText(version: version)
+    let whole = try read(text.vasprun).configurations[0].labels
+    // 120 Å^3 at 267.02955500 kB: 20 eV.
+    text.parameters = [("PSTRESS", "float", "   267.02955500")]
+    for keyPath in [\RunText.Step.energy, \.withoutEntropy, \.sigmaZero] { text.steps[0][keyPath: keyPath] += 20 }
+    let labels = try read(text.vasprun).configurations[0].labels
+    #expect(abs(labels.energy! - whole.energy!) < 1e-7)
+    #expect(abs(labels.energyWithoutEntropy! - whole.energyWithoutEntropy!) < 1e-7)
+    #expect(abs(labels.energySigmaZero! - whole.energySigmaZero!) < 1e-7)
+    #expect(labels.stress == whole.stress && labels.forces == whole.forces)
+    // Steps without a lattice have no energy that could be told from the enthalpy.
+    let (none, _) = try read(text.vasprun.replacing("name=\"basis\"", with: "name=\"none\""))
+    #expect(none.isEmpty)
+  }
+
+  /// vasprun.xml of VASP 5 does not quote IVDW.
+  @Test func silenceOnDispersionIsNoStatement() throws {
+    #expect(try read(RunText(version: "5.4.4").vasprun).reader.settings.dispersion == nil)
+    #expect(try read(RunText(version: "6.3.2").vasprun).reader.settings.dispersion == "none")
+    let asked = RunText(version: "5.4.4", parameters: [("LUSE_VDW", "logical", "T")])
+    #expect(try read(asked.vasprun).reader.settings.dispersion == "vdW-DF (LUSE_VDW)")
+  }
+
   @Test func elementsComeFromThePotcarTitle() throws {
     let text = RunText(
       symbols: ["r", "X"], titles: ["PAW_PBE Zr_sv 04Jan2005", "PAW_PBE Xe 07Sep2000"])
