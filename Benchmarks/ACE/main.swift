@@ -1,6 +1,6 @@
 // Times the ACE engine on rattled bcc tungsten, one thread unless said: processor time, µs per atom, best
 // (median) of interleaved rounds; operations counted from the programs; memory of design rows; two threads.
-// Usage: ace-benchmark [case…] [--quick]; a case is W_100, W_500 (reference potentials, from SLUICE_SHARED or
+// Usage: ace-benchmark [case…] [--quick | --threads]; a case is W_100, W_500 (reference potentials, from SLUICE_SHARED or
 // ../shared) or a number of functions; standard: W_100 W_500 1000.
 
 import ACE
@@ -95,7 +95,7 @@ func report(_ name: String, _ peak: Double) throws {
   }
   if quick { return }
   try memory(name)
-  try threads(evaluator, potential)
+  for load in Load.allCases { try compareThreads(name, load, rounds: 15) }
 }
 
 /// The largest error of a member's force in single precision, by the largest difference from the mean.
@@ -165,42 +165,20 @@ func measureMemory(_ name: String, cells: Int, whole: Bool) throws {
   print(fixed(megabytes, 0, width: 1))
 }
 
-/// Many structures, and one large one, by one and by two threads.
-func threads(_ evaluator: Evaluator, _ potential: Potential) throws {
-  try compareThreads("32 structures of 250 atoms") { threads in
-    DispatchQueue.concurrentPerform(iterations: threads) { thread in
-      let workspace = Workspace()
-      for k in 0..<32 where k % threads == thread {
-        _ = try? evaluator.evaluate(potential, small, workspace: workspace)
-      }
-    }
-  }
-  let huge = tungsten(cells: 16, amplitude: 0.05)
-  try compareThreads("one of \(huge.count) atoms") { _ = try evaluator.evaluate(potential, huge, threads: $0) }
-}
-
-func compareThreads(_ label: String, _ body: (Int) throws -> Void) throws {
-  func run(_ threads: Int) throws -> (wall: Double, processor: Double) {
-    let (wall, processor) = (seconds(CLOCK_MONOTONIC), seconds(CLOCK_PROCESS_CPUTIME_ID))
-    try body(threads)
-    return (seconds(CLOCK_MONOTONIC) - wall, seconds(CLOCK_PROCESS_CPUTIME_ID) - processor)
-  }
-  _ = try run(2)
-  var best = (one: Double.infinity, two: Double.infinity)
-  var inflation: [Double] = []
-  for _ in 0..<9 {
-    let (one, two) = (try run(1), try run(2))
-    best = (min(best.one, one.wall), min(best.two, two.wall))
-    inflation.append(two.processor / one.processor)
-  }
-  print(
-    "  two threads, \(label): \(fixed(best.one / best.two, 2, width: 1)) times one (wall), processor time"
-      + " \(fixed(inflation.sorted()[inflation.count / 2], 2, width: 1)) of one thread's (median)")
-}
-
 if CommandLine.arguments.dropFirst().first == "--memory" {
   let words = CommandLine.arguments
   try measureMemory(words[2], cells: Int(words[3])!, whole: words[4] == "whole")
+  exit(0)
+}
+if CommandLine.arguments.dropFirst().first == "--worker" {
+  let words = CommandLine.arguments
+  try work(words[2], Load(rawValue: words[3])!)
+  exit(0)
+}
+if CommandLine.arguments.contains("--threads") {
+  for name in names.isEmpty ? ["W_100", "W_500", "1000"] : Array(names) {
+    for load in Load.allCases { try compareThreads(name, load, rounds: 25) }
+  }
   exit(0)
 }
 let peak = matrixProductRate()

@@ -144,11 +144,13 @@ struct BlockEnvironment {
     slopes = values + radialSize
     coreSlopes = workspace.coreSlopes.reserve(size)
     nodes = workspace.nodes.reserve(8 * program.components)
-    for segment in segments {
-      program.bonds[segment.neighborElement].evaluate(
-        distance + segment.start, count: segment.count, padded: segment.padded,
-        values: values + segment.radialStart, slopes: gradients ? slopes + segment.radialStart : nil,
-        workspace: workspace)
+    for (element, bond) in program.bonds.enumerated() {
+      for segment in segments where segment.neighborElement == element {
+        bond.evaluate(
+          distance + segment.start, count: segment.count, padded: segment.padded,
+          values: values + segment.radialStart, slopes: gradients ? slopes + segment.radialStart : nil,
+          workspace: workspace)
+      }
     }
     sum(program, workspace)
   }
@@ -208,7 +210,7 @@ struct BlockEnvironment {
         var neighbors = neighbors(segment)
         sluice_ace_accumulate(
           program.channels.pointer + segment.neighborElement, harmonics, &neighbors,
-          program.places[segment.neighborElement].pointer, Int32(segment.lane), scratch, nodes)
+          program.places(segment.neighborElement).baseAddress, Int32(segment.lane), scratch, nodes)
       }
     }
   }
