@@ -26,7 +26,7 @@ enum Load: String, CaseIterable {
     case .large:
       return { threads in _ = try evaluator.evaluate(potential, structure, threads: threads) }
     case .largeRows:
-      return { threads in _ = try evaluator.forEachRowBlock(of: structure) { _, _ in } }
+      return { threads in _ = try evaluator.forEachRowBlock(of: structure, threads: threads) { _, _ in } }
     }
   }
 }

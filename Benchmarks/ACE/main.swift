@@ -33,6 +33,7 @@ func report(_ name: String, _ peak: Double) throws {
   let count = basis.columnCount
   let evaluator = Evaluator(basis)
   let tables = Evaluator(basis, radial: .tabulated)
+  let ends = Evaluator(basis, radial: .tabulated, tableBytes: 0)
   let inverse = Matrix(rows: count, columns: count, storage: random(count * count, seed: 8))
   let ensemble = Matrix(rows: 16, columns: count, storage: random(16 * count, seed: 9))
   // The same functions without and with core repulsion.
@@ -49,11 +50,16 @@ func report(_ name: String, _ peak: Double) throws {
     rounds.add("neighbour list") { _ = try NeighborList(c, cutoff: basis.cutoff) }
     rounds.add("energy and forces") { _ = try evaluator.evaluate(potential, c, workspace: workspace) }
     rounds.add("energy and forces, tabulated") { _ = try tables.evaluate(potential, c, workspace: workspace) }
+    rounds.add("the same without tables") { _ = try ends.evaluate(potential, c, workspace: workspace) }
     rounds.add("projections") { _ = try evaluator.projections(of: c, workspace: workspace) }
     rounds.add("grades") { _ = try evaluator.grades(of: c, inverses: [inverse], workspace: workspace) }
     rounds.add("16 members") { _ = try evaluator.evaluateEnsemble(ensemble, c, workspace: workspace) }
     rounds.add("16 members, single differences") {
       _ = try evaluator.evaluateEnsemble(ensemble, c, precision: .singleDifferences, workspace: workspace)
+    }
+    rounds.add("the same, pairs from both sides") {
+      _ = try evaluator.evaluateEnsemble(
+        ensemble, c, precision: .singleDifferences, pairMemory: 0, workspace: workspace)
     }
     for (made, exact, tabulated) in twins {
       let label = exact.basis.bonds[0][0].corePrefactor == 0 ? "" : ", repulsion"

@@ -18,7 +18,7 @@ extension Evaluator {
     _ potential: Potential, _ configuration: Configuration, _ grades: inout GradeCollector?, _ threads: Int,
     _ workspace: Workspace
   ) throws(ACEError) -> Evaluation {
-    let atoms = try AtomBlocks(configuration, basis: basis)
+    let atoms = try AtomBlocks(configuration, basis: basis, threads: threads)
     let part = try evaluateParts(potential, atoms, grades, threads, workspace)
     grades = part.grades
     return part.totals.evaluation(part.energies, configuration)

@@ -50,7 +50,16 @@ import Testing
                 var next = offsets
                 let list = UnsafeMutablePointer<Entry>.allocate(capacity: offsets.last! + 1)
                 let handOver = portable ? portable_neighbors_hand_over : sluice_neighbors_hand_over
-                #expect(handOver(&grid, count, found, offsets, &next, list) == 0)
+                // Two ranges of centres, each from two ranges of atoms: as threads share the work.
+                let half = count / 2
+                let second = Array(found[(4 * offsets[half])...])
+                for centres in [0..<half, half..<count] {
+                  #expect(
+                    handOver(&grid, 0, half, centres.lowerBound, centres.upperBound, found, offsets, &next, list) == 0)
+                  #expect(
+                    handOver(&grid, half, count, centres.lowerBound, centres.upperBound, second, offsets, &next, list)
+                      == 0)
+                }
                 for atom in 0..<count { lists.append((offsets[atom]..<offsets[atom + 1]).map { list[$0] }) }
                 list.deallocate()
               }
