@@ -1,6 +1,6 @@
 // Times the ACE engine on rattled bcc tungsten, one thread unless said: processor time, µs per atom, best
 // (median) of interleaved rounds; operations counted from the programs; memory of design rows; two threads.
-// Usage: ace-benchmark [case…] [--quick]; a case is W_100, W_500 (reference potentials, from SLUICE_SHARED or
+// Usage: ace-benchmark [case…] [--quick | --threads]; a case is W_100, W_500 (reference potentials, from SLUICE_SHARED or
 // ../shared) or a number of functions; standard: W_100 W_500 1000.
 
 import ACE
@@ -33,6 +33,7 @@ func report(_ name: String, _ peak: Double) throws {
   let count = basis.columnCount
   let evaluator = Evaluator(basis)
   let tables = Evaluator(basis, radial: .tabulated)
+  let ends = Evaluator(basis, radial: .tabulated, tableBytes: 0)
   let inverse = Matrix(rows: count, columns: count, storage: random(count * count, seed: 8))
   let ensemble = Matrix(rows: 16, columns: count, storage: random(16 * count, seed: 9))
   // The same functions without and with core repulsion.
@@ -49,11 +50,16 @@ func report(_ name: String, _ peak: Double) throws {
     rounds.add("neighbour list") { _ = try NeighborList(c, cutoff: basis.cutoff) }
     rounds.add("energy and forces") { _ = try evaluator.evaluate(potential, c, workspace: workspace) }
     rounds.add("energy and forces, tabulated") { _ = try tables.evaluate(potential, c, workspace: workspace) }
+    rounds.add("the same without tables") { _ = try ends.evaluate(potential, c, workspace: workspace) }
     rounds.add("projections") { _ = try evaluator.projections(of: c, workspace: workspace) }
     rounds.add("grades") { _ = try evaluator.grades(of: c, inverses: [inverse], workspace: workspace) }
     rounds.add("16 members") { _ = try evaluator.evaluateEnsemble(ensemble, c, workspace: workspace) }
     rounds.add("16 members, single differences") {
       _ = try evaluator.evaluateEnsemble(ensemble, c, precision: .singleDifferences, workspace: workspace)
+    }
+    rounds.add("the same, pairs from both sides") {
+      _ = try evaluator.evaluateEnsemble(
+        ensemble, c, precision: .singleDifferences, pairMemory: 0, workspace: workspace)
     }
     for (made, exact, tabulated) in twins {
       let label = exact.basis.bonds[0][0].corePrefactor == 0 ? "" : ", repulsion"
@@ -95,7 +101,7 @@ func report(_ name: String, _ peak: Double) throws {
   }
   if quick { return }
   try memory(name)
-  try threads(evaluator, potential)
+  for load in Load.allCases { try compareThreads(name, load, rounds: 15) }
 }
 
 /// The largest error of a member's force in single precision, by the largest difference from the mean.
@@ -165,42 +171,20 @@ func measureMemory(_ name: String, cells: Int, whole: Bool) throws {
   print(fixed(megabytes, 0, width: 1))
 }
 
-/// Many structures, and one large one, by one and by two threads.
-func threads(_ evaluator: Evaluator, _ potential: Potential) throws {
-  try compareThreads("32 structures of 250 atoms") { threads in
-    DispatchQueue.concurrentPerform(iterations: threads) { thread in
-      let workspace = Workspace()
-      for k in 0..<32 where k % threads == thread {
-        _ = try? evaluator.evaluate(potential, small, workspace: workspace)
-      }
-    }
-  }
-  let huge = tungsten(cells: 16, amplitude: 0.05)
-  try compareThreads("one of \(huge.count) atoms") { _ = try evaluator.evaluate(potential, huge, threads: $0) }
-}
-
-func compareThreads(_ label: String, _ body: (Int) throws -> Void) throws {
-  func run(_ threads: Int) throws -> (wall: Double, processor: Double) {
-    let (wall, processor) = (seconds(CLOCK_MONOTONIC), seconds(CLOCK_PROCESS_CPUTIME_ID))
-    try body(threads)
-    return (seconds(CLOCK_MONOTONIC) - wall, seconds(CLOCK_PROCESS_CPUTIME_ID) - processor)
-  }
-  _ = try run(2)
-  var best = (one: Double.infinity, two: Double.infinity)
-  var inflation: [Double] = []
-  for _ in 0..<9 {
-    let (one, two) = (try run(1), try run(2))
-    best = (min(best.one, one.wall), min(best.two, two.wall))
-    inflation.append(two.processor / one.processor)
-  }
-  print(
-    "  two threads, \(label): \(fixed(best.one / best.two, 2, width: 1)) times one (wall), processor time"
-      + " \(fixed(inflation.sorted()[inflation.count / 2], 2, width: 1)) of one thread's (median)")
-}
-
 if CommandLine.arguments.dropFirst().first == "--memory" {
   let words = CommandLine.arguments
   try measureMemory(words[2], cells: Int(words[3])!, whole: words[4] == "whole")
+  exit(0)
+}
+if CommandLine.arguments.dropFirst().first == "--worker" {
+  let words = CommandLine.arguments
+  try work(words[2], Load(rawValue: words[3])!)
+  exit(0)
+}
+if CommandLine.arguments.contains("--threads") {
+  for name in names.isEmpty ? ["W_100", "W_500", "1000"] : Array(names) {
+    for load in Load.allCases { try compareThreads(name, load, rounds: 25) }
+  }
   exit(0)
 }
 let peak = matrixProductRate()

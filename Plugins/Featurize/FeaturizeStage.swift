@@ -12,7 +12,7 @@ import Synchronization
 /// Evaluates the linear ACE basis on each source, once.
 public struct FeaturizeStage: SourceStage {
   public static let description = StageDescription(
-    name: "featurize", version: 4,
+    name: "featurize", version: 5,
     summary: "Evaluates the linear ACE basis: environments for novelty, reduced rows for the fit.",
     takes: [StageInput(.configurations), StageInput(.selection)], gives: [.perSource(.features)])
 
@@ -37,7 +37,8 @@ public struct FeaturizeStage: SourceStage {
 
     let kept = Set(selection.kept)
     let bytes = try context.bytes(configurations, "configurations.extxyz")
-    var work = SourceFeatures(evaluator: evaluator, groundState: try groundState(bytes, kept, evaluator, source.name))
+    var work = SourceFeatures(
+      evaluator: evaluator, groundState: try groundState(bytes, kept, evaluator, source.name), threads: context.threads)
     var reader = ExtendedXYZReader(MemoryByteSource(bytes), name: source.name)
     var frame = 0
     while let configuration = try reader.next() {
@@ -81,6 +82,8 @@ package struct SourceFeatures {
   let evaluator: Evaluator
   /// Force rows of a frame beyond this size, bytes, are formed and reduced a block of atoms at a time.
   private let largestRows: Int
+  /// Threads for such a frame.
+  private let threads: Int
   private let layout: ColumnLayout
   package private(set) var factors: SourceFactorsBuilder
   private(set) var frames: [FeatureIndex.Frame] = []
@@ -93,10 +96,13 @@ package struct SourceFeatures {
   private let groundState: GroundState
   private let workspace = Workspace()
 
-  package init(evaluator: Evaluator, groundState: GroundState? = nil, largestRows: Int = 32 << 20) {
+  package init(
+    evaluator: Evaluator, groundState: GroundState? = nil, largestRows: Int = 32 << 20, threads: Int = 1
+  ) {
     self.evaluator = evaluator
     self.groundState = groundState ?? GroundState(elements: evaluator.basis.elements.count)
     self.largestRows = largestRows
+    self.threads = threads
     let count = evaluator.basis.elements.count
     layout = ColumnLayout(basis: evaluator.basis.columnCount, elements: count)
     factors = SourceFactorsBuilder(layout: layout)
@@ -132,7 +138,7 @@ package struct SourceFeatures {
         level: level, composition: composition, energyPerAtom: energyPerAtom))
     shortest.merge(try configuration.shortestDistances(within: FeatureIndex.shortDistance), uniquingKeysWith: min)
     // The fit learns what is left when the repulsion has been taken away.
-    let core = try evaluator.repulsion(of: configuration)
+    let core = try evaluator.repulsion(of: configuration, workspace: workspace)
     for (element, energy) in zip(configuration.species, core?.energies ?? []) {
       coreEnergies[element.symbol] = max(coreEnergies[element.symbol] ?? 0, energy)
     }
@@ -143,7 +149,7 @@ package struct SourceFeatures {
       core.map { core in zip(forces, core.forces).map { $0 - $1 } } ?? forces
     }
     let (energyRow, strainRows, projections) = try Self.rows(
-      of: configuration, evaluator, atMost: largestRows, workspace
+      of: configuration, evaluator, atMost: largestRows, threads, workspace
     ) { atoms, rows, continues in
       // By symmetry there is nothing to learn of a lone atom but its energy.
       guard let forces, !isIsolated else { return }
@@ -182,7 +188,8 @@ package struct SourceFeatures {
 
   /// Energy row, strain rows and projections; force rows go to `body`, of all atoms at once where that is little.
   private static func rows(
-    of configuration: Configuration, _ evaluator: Evaluator, atMost largestRows: Int, _ workspace: Workspace,
+    of configuration: Configuration, _ evaluator: Evaluator, atMost largestRows: Int, _ threads: Int,
+    _ workspace: Workspace,
     _ body: (_ atoms: [Int], _ forces: Matrix, _ continues: Bool) throws -> Void
   ) throws -> (energy: [Double], strain: Matrix, projections: [Projections]) {
     let bytesPerAtom = 24 * evaluator.basis.columnCount
@@ -194,7 +201,8 @@ package struct SourceFeatures {
     let projections = try evaluator.projections(of: configuration, workspace: workspace)
     var continues = false
     let (energy, strain) = try evaluator.forEachRowBlock(
-      of: configuration, atomsPerBlock: max(largestRows / 2 / bytesPerAtom, 64), workspace: workspace
+      of: configuration, atomsPerBlock: max(largestRows / 2 / bytesPerAtom, 64), threads: threads,
+      workspace: workspace
     ) { atoms, rows in
       try body(atoms, rows, continues)
       continues = true

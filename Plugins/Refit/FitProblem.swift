@@ -125,11 +125,15 @@ struct FitProblem: Sendable {
     return try shortRange?.checked(plain) ?? (plain, [])
   }
 
-  /// A fit to all blocks with the prior that the options name, or that has the greater evidence.
+  /// A fit to all blocks with the prior that the options name, or that has the greater evidence: among those that
+  /// repel atoms which are closer than the data, where any of them does.
   func fit() throws -> (fit: Fit, prior: String) {
     let names = options.prior == "evidence" ? ["smoothness", "ridge"] : [options.prior]
     let fits = try names.map { (fit: try fit(.all, prior: $0), prior: $0) }
-    return fits.dropFirst().reduce(fits[0]) { $1.fit.logEvidence > $0.fit.logEvidence ? $1 : $0 }
+    let best = fits.dropFirst().reduce(fits[0]) { $1.fit.logEvidence > $0.fit.logEvidence ? $1 : $0 }
+    func repels(_ fit: Fit) throws -> Bool { try potential(fit).notes.isEmpty }
+    if try fits.count == 1 || repels(best.fit) { return best }
+    return try fits.first { try repels($0.fit) } ?? best
   }
 
   /// A fit to all blocks, or to those that are not held out.

@@ -1,21 +1,13 @@
 import CKernels
 import Configurations
 
-/// The radial functions of a bond as the kernels take them.
-struct BondKernel: Sendable {
+/// The radial functions of a bond from their formulas.
+struct RadialFormulas: Sendable {
   let bond: Bond
   private let constants: ConstantBuffer<Double>
-  private let mixing: ConstantBuffer<Double>?
-  /// Width of the bins that LAMMPS would use, Å; nil for exact functions.
-  let binWidth: Double?
-  /// Values and slopes at the ends of the bins; nil for exact functions and where they would not fit.
-  private(set) var table: RadialTable?
 
-  /// `spline`: the bin width of a potential file where its tables are to be imitated. Tables larger than
-  /// `tableBytes` are not kept: the ends of each distance's bin are then evaluated when they are needed.
-  init(_ bond: Bond, spline: Double?, tableBytes: Int) {
+  init(_ bond: Bond) {
     self.bond = bond
-    binWidth = spline.map { bond.cutoff / max((bond.cutoff / $0).rounded(.down), 1) }
     var constants: [Double] = []
     if case .sBessel = bond.radial {
       var previous = 1.0
@@ -32,6 +24,41 @@ struct BondKernel: Sendable {
       }
     }
     self.constants = ConstantBuffer(constants)
+  }
+
+  /// Values and, where asked for, derivatives, shape [functions][padded] each.
+  func evaluate(
+    _ distances: UnsafePointer<Double>, _ count: Int, _ padded: Int,
+    _ values: UnsafeMutablePointer<Double>, _ slopes: UnsafeMutablePointer<Double>?
+  ) {
+    let fades = bond.innerCutoffKind == .distance
+    var radial = sluice_ace_radial(
+      kind: bond.radial.code, count: Int32(bond.functionCount), cutoff: bond.cutoff,
+      lambda: bond.radial.lambda, shell: bond.radial.shell,
+      inner_cutoff: fades ? bond.innerCutoff : 0, inner_width: bond.innerCutoffWidth,
+      constants: constants.pointer)
+    let stride = Int32(padded)
+    sluice_ace_radial_functions(&radial, distances, Int32(count), stride, stride, values, slopes)
+  }
+}
+
+/// The radial functions of a bond as the kernels take them. An object, not a value: threads that copy one and the
+/// same references in turn spend their time on counting them.
+final class BondKernel: Sendable {
+  private let formulas: RadialFormulas
+  private let mixing: ConstantBuffer<Double>?
+  /// Width of the bins that LAMMPS would use, Å; nil for exact functions.
+  let binWidth: Double?
+  /// Values and slopes at the ends of the bins; nil for exact functions and where they would not fit.
+  private let table: RadialTable?
+
+  var bond: Bond { formulas.bond }
+
+  /// `spline`: the bin width of a potential file where its tables are to be imitated. Tables larger than
+  /// `tableBytes` are not kept: the ends of each distance's bin are then evaluated when they are needed.
+  init(_ bond: Bond, spline: Double?, tableBytes: Int) {
+    formulas = RadialFormulas(bond)
+    binWidth = spline.map { bond.cutoff / max((bond.cutoff / $0).rounded(.down), 1) }
     // Rows by l, then n: how channels lay mixed functions out.
     mixing = bond.mixing.map { _ in
       var rows: [Double] = []
@@ -44,7 +71,8 @@ struct BondKernel: Sendable {
       }
       return ConstantBuffer(rows)
     }
-    if let binWidth { table = RadialTable(self, binWidth: binWidth, atMost: tableBytes) }
+    let formulas = formulas
+    table = binWidth.flatMap { RadialTable(formulas, binWidth: $0, atMost: tableBytes) }
   }
 
   /// Rows of radial functions per neighbour: g_k, and R_nl behind them where they are mixed.
@@ -69,8 +97,8 @@ struct BondKernel: Sendable {
         start[j] = width * max((distances[j] / width).rounded(.down), 1)
         end[j] = start[j] + width
       }
-      exact(start, count, padded, values, slopes)
-      exact(end, count, padded, ends, ends + size)
+      formulas.evaluate(start, count, padded, values, slopes)
+      formulas.evaluate(end, count, padded, ends, ends + size)
       for j in 0..<count where end[j] >= bond.cutoff * (1 - 1e-9) {
         for k in 0..<bond.functionCount {
           ends[k * padded + j] = 0
@@ -81,7 +109,7 @@ struct BondKernel: Sendable {
         distances, start, width, Int32(bond.functionCount), Int32(padded), values, slopes, ends,
         ends + size)
     } else {
-      exact(distances, count, padded, values, slopes)
+      formulas.evaluate(distances, count, padded, values, slopes)
     }
     guard let mixing else { return }
     let stride = Int32(padded)
@@ -90,20 +118,6 @@ struct BondKernel: Sendable {
     let k = Int32(bond.functionCount)
     sluice_ace_mix(mixing.pointer, rows, k, stride, stride, values, values + start)
     if let slopes { sluice_ace_mix(mixing.pointer, rows, k, stride, stride, slopes, slopes + start) }
-  }
-
-  func exact(
-    _ distances: UnsafePointer<Double>, _ count: Int, _ padded: Int,
-    _ values: UnsafeMutablePointer<Double>, _ slopes: UnsafeMutablePointer<Double>?
-  ) {
-    let fades = bond.innerCutoffKind == .distance
-    var radial = sluice_ace_radial(
-      kind: bond.radial.code, count: Int32(bond.functionCount), cutoff: bond.cutoff,
-      lambda: bond.radial.lambda, shell: bond.radial.shell,
-      inner_cutoff: fades ? bond.innerCutoff : 0, inner_width: bond.innerCutoffWidth,
-      constants: constants.pointer)
-    let stride = Int32(padded)
-    sluice_ace_radial_functions(&radial, distances, Int32(count), stride, stride, values, slopes)
   }
 
   /// Core repulsion of an atom by its neighbours of one element, eV, and its slope by each distance, eV/Å;

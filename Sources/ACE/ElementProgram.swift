@@ -1,13 +1,15 @@
 import CKernels
 import Configurations
 
-/// Everything the kernels need to know of one centre element. Immutable once made.
-struct ElementProgram: Sendable {
+/// Everything the kernels need to know of one centre element. Immutable once made, and an object as `BondKernel` is.
+final class ElementProgram: Sendable {
   let functionCount: Int
   /// One per neighbour element.
   let channels: ConstantBuffer<sluice_ace_channel>
-  /// Per neighbour element: node component of each one-particle sum.
-  let places: [ConstantBuffer<Int32>]
+  /// Node component of each one-particle sum, neighbour element by neighbour element in the order of the channels.
+  private let places: ConstantBuffer<Int32>
+  /// First sum of each neighbour element, and their number behind the last.
+  let leafOffsets: ConstantBuffer<Int>
   let leafComponents: Int
   let forwardComponents: Int
   let components: Int
@@ -19,8 +21,6 @@ struct ElementProgram: Sendable {
   /// The terms by sum: sums of all neighbour elements one after the other, each in its channel's order.
   let leafTerms: ConstantBuffer<sluice_ace_leaf_term>
   let leafStarts: ConstantBuffer<Int32>
-  /// First sum of each neighbour element, and their number behind the last.
-  let leafOffsets: [Int]
   private let tableStarts: ConstantBuffer<Int32>
   private let tableRows: ConstantBuffer<Int32>
   private let tablePairs: ConstantBuffer<Int32>
@@ -31,7 +31,8 @@ struct ElementProgram: Sendable {
     let built = ProgramBuilder(functions: list, bonds: bonds)
     functionCount = list.count
     channels = ConstantBuffer(built.channels)
-    places = built.place.map(ConstantBuffer.init)
+    places = ConstantBuffer(Array(built.place.joined()))
+    leafOffsets = ConstantBuffer(built.place.reduce(into: [0]) { $0.append($0.last! + $1.count) })
     leafComponents = built.leafComponents
     forwardComponents = built.forwardComponents
     components = built.components
@@ -57,9 +58,17 @@ struct ElementProgram: Sendable {
     let ordered = built.place.joined().map { byLeaf[Int($0)] }
     leafTerms = ConstantBuffer(Array(ordered.joined()))
     leafStarts = ConstantBuffer(ordered.reduce(into: [0]) { $0.append($0.last! + Int32($1.count)) })
-    leafOffsets = built.place.reduce(into: [0]) { $0.append($0.last! + $1.count) }
     self.bonds = bonds.map { BondKernel($0, spline: spline, tableBytes: tableBytes) }
   }
+
+  /// Node components of the sums over one neighbour element.
+  func places(_ element: Int) -> UnsafeBufferPointer<Int32> {
+    let first = leafOffsets.pointer[element]
+    return UnsafeBufferPointer(start: places.pointer + first, count: leafOffsets.pointer[element + 1] - first)
+  }
+
+  /// One-particle sums in all.
+  var leafCount: Int { leafOffsets.pointer[bonds.count] }
 
   var tables: sluice_ace_tables {
     .init(
@@ -86,12 +95,12 @@ struct ElementProgram: Sendable {
   /// Harmonics that any neighbour element needs, at least one.
   var harmonicCount: Int {
     var largest = 0
-    for k in places.indices { largest = max(largest, Int(channels.pointer[k].lmax)) }
+    for k in bonds.indices { largest = max(largest, Int(channels.pointer[k].lmax)) }
     return (largest + 1) * (largest + 1)
   }
 
   /// Largest number of one-particle sums of one neighbour element.
-  var largestChannel: Int { places.map(\.count).max() ?? 0 }
+  var largestChannel: Int { bonds.indices.reduce(0) { max($0, places($1).count) } }
 }
 
 extension sluice_ace_harmonics {

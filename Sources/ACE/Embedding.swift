@@ -41,18 +41,20 @@ public struct Embedding: Sendable, Equatable {
       && abs(terms[0].exponent - 1) < 1e-10
   }
 
-  /// Energy and its derivative by each density.
-  func energy(_ densities: [Double]) -> (energy: Double, slopes: [Double]) {
+  /// Energy; its derivative by each density goes to `slopes`. Density p is densities[p * stride], its slope likewise.
+  func energy(
+    _ densities: UnsafePointer<Double>, slopes: UnsafeMutablePointer<Double>, stride: Int
+  ) -> Double {
     var energy = 0.0
-    var slopes: [Double] = []
-    for (rho, term) in zip(densities, terms) {
+    for (p, term) in terms.enumerated() {
+      let rho = densities[p * stride]
       let (f, slope) =
         kind == .finnisSinclair
         ? Self.plain(rho, term.exponent) : Self.shiftedScaled(rho, term.exponent)
       energy += term.weight * f
-      slopes.append(term.weight * slope)
+      slopes[p * stride] = term.weight * slope
     }
-    return (energy, slopes)
+    return energy
   }
 
   private static func plain(_ rho: Double, _ m: Double) -> (Double, Double) {

@@ -59,7 +59,8 @@ struct AtomBlocks {
     self.blocks = blocks
   }
 
-  init(_ configuration: Configuration, basis: Basis) throws(ACEError) {
+  /// `threads`: for the neighbour list.
+  init(_ configuration: Configuration, basis: Basis, threads: Int = 1) throws(ACEError) {
     var elements: [Int32] = []
     elements.reserveCapacity(configuration.count)
     for (atom, element) in configuration.species.enumerated() {
@@ -69,7 +70,7 @@ struct AtomBlocks {
       elements.append(Int32(index))
     }
     do {
-      list = try NeighborList(configuration, cutoff: basis.cutoff)
+      list = try NeighborList(configuration, cutoff: basis.cutoff, threads: threads)
     } catch {
       throw .neighborList(error)
     }
@@ -126,6 +127,22 @@ struct BlockEnvironment {
     _ block: AtomBlocks.Block, of atoms: AtomBlocks, program: ElementProgram, gradients: Bool,
     workspace: Workspace
   ) throws(ACEError) {
+    try self.init(geometryOf: block, of: atoms, program: program, workspace: workspace)
+    for (element, bond) in program.bonds.enumerated() {
+      for segment in segments where segment.neighborElement == element {
+        bond.evaluate(
+          distance + segment.start, count: segment.count, padded: segment.padded,
+          values: values + segment.radialStart, slopes: gradients ? slopes + segment.radialStart : nil,
+          workspace: workspace)
+      }
+    }
+    sum(program, workspace)
+  }
+
+  /// Where the neighbours are; radial functions and sums are left undefined.
+  init(
+    geometryOf block: AtomBlocks.Block, of atoms: AtomBlocks, program: ElementProgram, workspace: Workspace
+  ) throws(ACEError) {
     let list = atoms.list
     var size = 0
     for atom in block.atoms {
@@ -144,13 +161,6 @@ struct BlockEnvironment {
     slopes = values + radialSize
     coreSlopes = workspace.coreSlopes.reserve(size)
     nodes = workspace.nodes.reserve(8 * program.components)
-    for segment in segments {
-      program.bonds[segment.neighborElement].evaluate(
-        distance + segment.start, count: segment.count, padded: segment.padded,
-        values: values + segment.radialStart, slopes: gradients ? slopes + segment.radialStart : nil,
-        workspace: workspace)
-    }
-    sum(program, workspace)
   }
 
   /// Fills the columns atom by atom, element by element.
@@ -208,7 +218,7 @@ struct BlockEnvironment {
         var neighbors = neighbors(segment)
         sluice_ace_accumulate(
           program.channels.pointer + segment.neighborElement, harmonics, &neighbors,
-          program.places[segment.neighborElement].pointer, Int32(segment.lane), scratch, nodes)
+          program.places(segment.neighborElement).baseAddress, Int32(segment.lane), scratch, nodes)
       }
     }
   }

@@ -91,7 +91,7 @@ extension Evaluator {
         sluice_ace_gradients(
           program.channels.pointer + segment.neighborElement, harmonics, &neighbors,
           Int32(segment.start - start), Int32(width),
-          program.places[segment.neighborElement].pointer, Int32(leaves), panel)
+          program.places(segment.neighborElement).baseAddress, Int32(leaves), panel)
       }
     }
     let displacements = workspace.pairs.reserve(3 * width)

@@ -26,33 +26,40 @@ extension Evaluator {
     let slices = (0..<Self.parts).map {
       blocks[blocks.count * $0 / Self.parts..<blocks.count * ($0 + 1) / Self.parts]
     }
-    let state = Mutex<(next: Int, results: [Result<PotentialPart, ACEError>?])>(
-      (0, Array(repeating: nil, count: slices.count)))
-    DispatchQueue.concurrentPerform(iterations: max(min(threads, slices.count), 1)) { _ in
-      let workspace = Workspace()
-      while let part = state.withLock({ state -> Int? in
-        guard state.next < slices.count else { return nil }
-        state.next += 1
-        return state.next - 1
-      }) {
-        let result: Result<PotentialPart, ACEError>
-        do throws(ACEError) {
-          result = .success(try evaluate(slices[part], of: atoms, potential, grades, workspace))
-        } catch {
-          result = .failure(error)
-        }
-        state.withLock { $0.results[part] = result }
-      }
+    let workspaces = [workspace] + (1..<max(threads, 1)).map { _ in Workspace() }
+    let results = try shared(slices.count, workspaces) { (part, workspace) throws(ACEError) in
+      try evaluate(slices[part], of: atoms, potential, grades, workspace)
     }
-    let results = state.withLock { $0.results }
     // In the order of the parts, whoever was first.
-    var whole = try results[0]!.get()
-    for (slice, result) in zip(slices, results).dropFirst() {
-      let part = try result!.get()
+    var whole = results[0]
+    for (slice, part) in zip(slices, results).dropFirst() {
       for atom in whole.energies.indices { whole.energies[atom] += part.energies[atom] }
       whole.totals.add(part.totals)
       if let grades = part.grades { whole.grades?.merge(grades, of: slice) }
     }
     return whole
   }
+}
+
+/// Results of `body` for all numbers below `count`, in their order; a thread for each workspace, which take one number
+/// after the other. Throws the error of the lowest number.
+func shared<Output: Sendable>(
+  _ count: Int, _ workspaces: [Workspace],
+  _ body: @Sendable (Int, Workspace) throws(ACEError) -> Output
+) throws(ACEError) -> [Output] {
+  let state = Mutex<(next: Int, results: [Result<Output, ACEError>?])>((0, Array(repeating: nil, count: count)))
+  nonisolated(unsafe) let workspaces = workspaces  // each thread has its own
+  DispatchQueue.concurrentPerform(iterations: min(workspaces.count, count)) { thread in
+    while let number = state.withLock({ state -> Int? in
+      state.next += 1
+      return state.next <= count ? state.next - 1 : nil
+    }) {
+      let result: Result<Output, ACEError>
+      do throws(ACEError) { result = .success(try body(number, workspaces[thread])) } catch { result = .failure(error) }
+      state.withLock { $0.results[number] = result }
+    }
+  }
+  var outputs: [Output] = []
+  for result in state.withLock({ $0.results }) { outputs.append(try result!.get()) }
+  return outputs
 }

@@ -18,7 +18,7 @@ extension Evaluator {
     _ potential: Potential, _ configuration: Configuration, _ grades: inout GradeCollector?, _ threads: Int,
     _ workspace: Workspace
   ) throws(ACEError) -> Evaluation {
-    let atoms = try AtomBlocks(configuration, basis: basis)
+    let atoms = try AtomBlocks(configuration, basis: basis, threads: threads)
     let part = try evaluateParts(potential, atoms, grades, threads, workspace)
     grades = part.grades
     return part.totals.evaluation(part.energies, configuration)
@@ -41,34 +41,29 @@ extension Evaluator {
       let coefficients = potential.coefficients[block.element]
       let values = self.values(program, environment, workspace)
       grades?.append(values, block)
-      var densities = [Double](repeating: 0, count: 8 * embedding.densityCount)
-      var slopes = densities
-      let buffer = workspace.lane.reserve(16 * embedding.densityCount)
+      let densities = workspace.lane.reserve(16 * embedding.densityCount)
+      let slopes = densities + 8 * embedding.densityCount
+      slopes.update(repeating: 0, count: 8 * embedding.densityCount)
       sluice_ace_densities(
-        values, Int32(program.functionCount), coefficients, Int32(embedding.densityCount), buffer)
-      for k in densities.indices { densities[k] = buffer[k] }
+        values, Int32(program.functionCount), coefficients, Int32(embedding.densityCount), densities)
       let factors = environment.hasCore(program) ? workspace.coreFactors.reserve(8) : nil
       for (lane, atom) in block.atoms.enumerated() {
-        let rho = (0..<embedding.densityCount).map { densities[8 * $0 + lane] }
-        var (energy, slope) = embedding.energy(rho)
+        var energy = embedding.energy(densities + lane, slopes: slopes + lane, stride: 8)
         if let factors {
           let core = ShortRange(lane, environment, program, embedding, basis, block.element)
           core.addNearest(ace: energy, environment, atoms, atom, &totals[0])
           factors[lane] = core.factor(ace: energy)
           energy = core.weight * energy + core.energy
-          slope = slope.map { core.weight * $0 }
+          for p in 0..<embedding.densityCount { slopes[8 * p + lane] *= core.weight }
         }
         energies[atom] = energy + potential.referenceEnergies[block.element]
-        for (p, s) in slope.enumerated() { slopes[8 * p + lane] = s }
       }
-      let padded = buffer + 8 * embedding.densityCount
-      for k in slopes.indices { padded[k] = slopes[k] }
       let adjoints = workspace.adjoints.reserve(8 * program.forwardComponents)
       var tables = program.tables
       sluice_ace_backward(
         program.ops.pointer, Int32(program.forwardOps), &tables, program.functions.pointer,
         Int32(program.functionCount), environment.nodes, Int32(program.forwardComponents),
-        coefficients, Int32(embedding.densityCount), padded, adjoints)
+        coefficients, Int32(embedding.densityCount), slopes, adjoints)
       addForces(program, environment, block, workspace, adjoints, core: factors, &totals)
     }
     return PotentialPart(energies: energies, totals: totals[0], grades: grades)
@@ -88,9 +83,9 @@ extension Evaluator {
     let pairs = workspace.pairs.reserve((3 * largest + program.largestChannel) * members)
     let weights = pairs + 3 * largest * members
     for segment in environment.segments {
-      let place = program.places[segment.neighborElement]
-      for k in 0..<place.count {
-        let source = adjoints + 8 * members * Int(place.pointer[k]) + segment.lane
+      let place = program.places(segment.neighborElement)
+      for k in place.indices {
+        let source = adjoints + 8 * members * Int(place[k]) + segment.lane
         for m in 0..<members { weights[k * members + m] = source[8 * m] }
       }
       var neighbors = environment.neighbors(segment)

@@ -10,29 +10,53 @@ extension Evaluator {
   /// A force row needs every centre within the cutoff, so centres around a block are formed again for each
   /// block that they touch (their products, not their rows): the larger the blocks, the less of that.
   /// Blocks are compact in space, and every atom is in one of them.
+  /// `threads`: so many blocks are formed at a time, and are in memory; `body` sees them one by one, in an order that
+  /// does not depend on it.
   public func forEachRowBlock(
-    of configuration: Configuration, atomsPerBlock: Int = 256, workspace: Workspace = Workspace(),
+    of configuration: Configuration, atomsPerBlock: Int = 256, threads: Int = 1, workspace: Workspace = Workspace(),
     _ body: (_ atoms: [Int], _ forces: Matrix) throws -> Void
   ) throws -> (energy: [Double], virial: Matrix) {
     precondition(atomsPerBlock > 0, "a block needs an atom")
-    let atoms = try AtomBlocks(configuration, basis: basis)
+    let threads = max(threads, 1)
+    let atoms = try AtomBlocks(configuration, basis: basis, threads: threads)
     let columns = basis.columnCount
     var energy = [Double](repeating: 0, count: columns)
     var virial = [Double](repeating: 0, count: 6 * columns)
-    var none: ProjectionRows?
-    for members in Self.compactBlocks(configuration, atMost: atomsPerBlock) {
-      var places = [Int32](repeating: -1, count: configuration.count)
-      for (place, atom) in members.enumerated() { places[atom] = Int32(place) }
-      let targets = RowTargets(places: places, count: members.count)
-      var rows = [Double](repeating: 0, count: (3 * members.count + 6) * columns)
-      for block in atoms.blocks(of: Self.centres(around: members, atoms.list)) {
-        try addRows(block, atoms, targets, &energy, &none, workspace, &rows)
+    let blocks = Self.compactBlocks(configuration, atMost: atomsPerBlock)
+    let workspaces = [workspace] + (1..<threads).map { _ in Workspace() }
+    for first in stride(from: 0, to: blocks.count, by: threads) {
+      let now = blocks[first..<min(first + threads, blocks.count)]
+      let parts = try shared(now.count, workspaces) { (number, workspace) throws(ACEError) in
+        try rows(of: now[first + number], atoms, workspace)
       }
-      for k in virial.indices { virial[k] += rows[3 * members.count * columns + k] }
-      rows.removeLast(6 * columns)
-      try body(members, Matrix(rows: 3 * members.count, columns: columns, storage: rows))
+      for (members, part) in zip(now, parts) {
+        for k in energy.indices { energy[k] += part.energy[k] }
+        for k in virial.indices { virial[k] += part.virial.storage[k] }
+        try body(members, part.forces)
+      }
     }
     return (energy, Matrix(rows: 6, columns: columns, storage: virial))
+  }
+
+  /// Force rows of some atoms, and what they are of the sums for energy and strain.
+  private func rows(
+    of members: [Int], _ atoms: AtomBlocks, _ workspace: Workspace
+  ) throws(ACEError) -> DesignRows {
+    let columns = basis.columnCount
+    var places = [Int32](repeating: -1, count: atoms.elements.count)
+    for (place, atom) in members.enumerated() { places[atom] = Int32(place) }
+    let targets = RowTargets(places: places, count: members.count)
+    var energy = [Double](repeating: 0, count: columns)
+    var rows = [Double](repeating: 0, count: (3 * members.count + 6) * columns)
+    var none: ProjectionRows?
+    for block in atoms.blocks(of: Self.centres(around: members, atoms.list)) {
+      try addRows(block, atoms, targets, &energy, &none, workspace, &rows)
+    }
+    let virial = Array(rows[(3 * members.count * columns)...])
+    rows.removeLast(6 * columns)
+    return DesignRows(
+      energy: energy, forces: Matrix(rows: 3 * members.count, columns: columns, storage: rows),
+      virial: Matrix(rows: 6, columns: columns, storage: virial))
   }
 
   /// A block's atoms and all their neighbours, ascending.

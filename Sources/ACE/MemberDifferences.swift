@@ -52,7 +52,7 @@ struct MemberDifferences {
         coefficients[((m / 16) * columns + k) * 16 + m % 16] = Float(members[m, k] - mean[k])
       }
     }
-    stride = 16 * (evaluator.programs.map { $0.leafOffsets.last! }.max() ?? 0)
+    stride = 16 * (evaluator.programs.map { $0.leafCount }.max() ?? 0)
     let shares = groups * atomCount * stride * MemoryLayout<Float>.stride <= memory
     slots = shares ? atomCount : 8
     slotOfAtom = Array(repeating: -1, count: shares ? atomCount : 0)
@@ -92,7 +92,7 @@ struct MemberDifferences {
     let single = workspace.memberScratch.reserve(8 * program.components)
     for group in 0..<groups {
       sluice_ace_member_weights(
-        program.leafTerms.pointer, program.leafStarts.pointer, Int32(program.leafOffsets.last!), environment.nodes,
+        program.leafTerms.pointer, program.leafStarts.pointer, Int32(program.leafCount), environment.nodes,
         Int32(program.components), coefficients + (group * mean.count + first) * 16, Int32(block.atoms.count),
         single, weights(group: group, slot: nextSlot), Int64(stride))
     }
@@ -108,7 +108,7 @@ struct MemberDifferences {
   ) {
     for group in 0..<groups {
       let own = weights(group: group, slot: nextSlot + lane)
-      for k in 0..<16 * program.leafOffsets.last! { own[k] *= Float(core.weight) }
+      for k in 0..<16 * program.leafCount { own[k] *= Float(core.weight) }
     }
     if fading.isEmpty { fading = Array(repeating: PairTotals(atoms: atomCount), count: members) }
     for (m, energy) in energies.enumerated() {
@@ -124,7 +124,7 @@ struct MemberDifferences {
       let (element, atom) = (segment.neighborElement, block.atoms[segment.lane])
       let slot = nextSlot + segment.lane
       let shares = element == block.element && !slotOfAtom.isEmpty
-      let channel = 16 * program.leafOffsets[element]
+      let channel = 16 * program.leafOffsets.pointer[element]
       let rows = program.bonds[element].rowCount
       let pairs = workspace.memberPairs.reserve(segment.count)
       let scratch = workspace.memberScratch.reserve(16 * rows)

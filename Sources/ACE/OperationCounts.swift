@@ -46,7 +46,7 @@ extension Evaluator {
       // with both parts.
       let values = lmax < 0 ? 0 : 6 * lmax + 4 * (lmax + 1) * (lmax + 2) / 2 + (lmax + 1) * (lmax + 1)
       harmonics += count * values
-      let leaves = Double(program.places[index].count)
+      let leaves = Double(program.places(index).count)
       sums += count * 2 * leaves
       // Value and slope of each sum's weight, their products with F and F', and the assembly; forces and
       // strain take 27.

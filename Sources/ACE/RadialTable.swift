@@ -2,7 +2,7 @@ import CKernels
 
 /// Values and slopes of a bond's radial functions, and of its core repulsion, at the ends of the bins between
 /// which LAMMPS interpolates.
-struct RadialTable: Sendable {
+final class RadialTable: Sendable {
   /// Knots at whole multiples of the width; up to the first one beyond the cutoff.
   private let knots: Int
   private let width: Double
@@ -13,8 +13,8 @@ struct RadialTable: Sendable {
   private let cutoff: Double
 
   /// nil where it would need more than `bytes`.
-  init?(_ kernel: BondKernel, binWidth: Double, atMost bytes: Int) {
-    let bond = kernel.bond
+  init?(_ formulas: RadialFormulas, binWidth: Double, atMost bytes: Int) {
+    let bond = formulas.bond
     let bins = (bond.cutoff / binWidth).rounded()
     let groups = (bond.functionCount + 7) / 8
     guard bins.isFinite, (bins + 2) * Double(groups * 128 + 16) <= Double(bytes) else { return nil }
@@ -30,7 +30,7 @@ struct RadialTable: Sendable {
     // No function is evaluated in the first bin.
     for k in 0..<padded { distances[k] = binWidth * Double(max(k, 1)) }
     let (values, slopes) = (distances + padded, distances + padded + size)
-    kernel.exact(distances, knots, padded, values, slopes)
+    formulas.evaluate(distances, knots, padded, values, slopes)
     var table = [Double](repeating: 0, count: knots * groups * 16)
     for k in 0..<knots where distances[k] < bond.cutoff * (1 - 1e-9) {
       for row in 0..<rows {

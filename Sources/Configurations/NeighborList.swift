@@ -81,8 +81,9 @@ public struct NeighborList: Sendable {
   /// Finds all pairs in a time proportional to the number of atoms (at given density).
   /// Works for any handedness and skew, cells thinner than the cutoff, cells that repeat in some
   /// directions only (vectors of the others may be anything, even zero) and free clusters.
+  /// `threads`: at most so many share the work on a large structure; the list does not depend on them.
   public init(
-    _ configuration: Configuration, cutoff: Double, limit: Int = NeighborList.defaultLimit
+    _ configuration: Configuration, cutoff: Double, limit: Int = NeighborList.defaultLimit, threads: Int = 1
   ) throws(NeighborListError) {
     guard cutoff.isFinite, cutoff > 0 else { throw .invalidCutoff(cutoff) }
     for (atom, p) in configuration.positions.enumerated() {
@@ -94,6 +95,6 @@ public struct NeighborList: Sendable {
     let frame = try BinningFrame(configuration.cell)
     let bins = try AtomBins(configuration.positions, frame: frame, cutoff: cutoff, limit: limit)
     self.cutoff = cutoff
-    (offsets, neighbors) = try bins.pairs(cutoff: cutoff, limit: limit)
+    (offsets, neighbors) = try bins.pairs(cutoff: cutoff, limit: limit, threads: threads)
   }
 }

@@ -1,8 +1,10 @@
 import CNeighbors
+import Dispatch
+import Synchronization
 
 /// Lattice vectors completed to a basis: directions that do not repeat get unit vectors
 /// perpendicular to those that do.
-struct BinningFrame {
+struct BinningFrame: Sendable {
   let vectors: Matrix3
   let inverse: Matrix3
   let periodic: SIMD3<Int32>
@@ -56,7 +58,7 @@ struct BinningFrame {
 }
 
 /// Atoms sorted into boxes about half as thick as the cutoff: few candidates that are too far away.
-struct AtomBins {
+struct AtomBins: Sendable {
   private let frame: BinningFrame
   private let positions: [Vector3]
   /// Lattice translations that bring each atom into the cell.
@@ -167,49 +169,100 @@ struct AtomBins {
     self.starts = starts
   }
 
-  /// All pairs, in the order of the list. Each atom's neighbours are found box by box; handing every pair
-  /// to its other atom, atoms in ascending order, sorts all lists without comparing anything.
+  /// All pairs, in the order of the list, whatever the threads. Each atom's neighbours are found box by box; handing
+  /// every pair to its other atom, atoms in ascending order, sorts all lists without comparing anything.
   func pairs(
-    cutoff: Double, limit: Int
+    cutoff: Double, limit: Int, threads: Int
   ) throws(NeighborListError) -> (offsets: [Int], neighbors: [NeighborList.Neighbor]) {
-    var found = FoundPairs()
-    var sizes = [Int](repeating: 0, count: positions.count)
-    var offsets = [0]
-    offsets.reserveCapacity(positions.count + 1)
-    var done = 0
-    while done < positions.count {
-      let first = done
-      // The first atom's count is a fair guess of the others'.
-      let guess = first == 0 ? 0 : found.count / first * (positions.count - first) / 8 * 9
-      let room = found.reserve(limit + 16 + min(guess, NeighborList.largestTotal))
-      // The first atom by itself, to have a guess.
-      let last = first == 0 ? 1 : positions.count
-      done = withGrid(cutoff) { grid in
-        sizes.withUnsafeMutableBufferPointer {
-          sluice_neighbors_search(&grid, first, last, limit, room.count, room.start, $0.baseAddress)
-        }
-      }
-      for atom in first..<done {
-        guard sizes[atom] <= limit else { throw .tooManyNeighbors(atom: atom, limit: limit) }
-        found.count += sizes[atom]
-        offsets.append(found.count)
-      }
-      if found.count > NeighborList.largestTotal { throw .tooManyPairs(limit: NeighborList.largestTotal) }
+    let count = positions.count
+    let threads = count < Self.atomsWorthThreads ? 1 : max(threads, 1)
+    // A few parts for each thread: atoms at surfaces have less to look at.
+    let parts = threads == 1 ? 1 : 4 * threads
+    @Sendable func atoms(_ part: Int, of parts: Int) -> Range<Int> { count * part / parts..<count * (part + 1) / parts }
+    let found = (0..<parts).map { _ in FoundPairs() }
+    var sizes = [Int](repeating: 0, count: count)
+    sizes.withUnsafeMutableBufferPointer { sizes in
+      nonisolated(unsafe) let sizes = sizes.baseAddress  // every part writes to places of its own
+      forEachPart(parts, threads) { find(atoms($0, of: parts), cutoff: cutoff, limit: limit, sizes, found[$0]) }
     }
+    let total = found.reduce(0) { $0 + $1.count }
+    var failure = found.lazy.compactMap(\.failure).first
+    if failure == nil, total > NeighborList.largestTotal { failure = .tooManyPairs(limit: NeighborList.largestTotal) }
+    if let failure {
+      if parts == 1 { throw failure }
+      // What is said must not depend on which thread was first.
+      return try pairs(cutoff: cutoff, limit: limit, threads: 1)
+    }
+    var offsets = [0]
+    offsets.reserveCapacity(count + 1)
+    for size in sizes { offsets.append(offsets.last! + size) }
+    let starts = offsets
     var next = offsets
-    let neighbors = [NeighborList.Neighbor](unsafeUninitializedCapacity: found.count) { list, count in
-      let failure = withGrid(cutoff) { grid in
-        next.withUnsafeMutableBufferPointer { next in
-          sluice_neighbors_hand_over(
-            &grid, positions.count, found.start, offsets, next.baseAddress, list.baseAddress)
+    let neighbors = [NeighborList.Neighbor](unsafeUninitializedCapacity: total) { list, listed in
+      let failures = Atomic(0)
+      next.withUnsafeMutableBufferPointer { next in
+        // As above. All threads read all pairs, and write the lists of some atoms.
+        nonisolated(unsafe) let next = next.baseAddress
+        nonisolated(unsafe) let list = list.baseAddress
+        forEachPart(threads, threads) { thread in
+          let centres = atoms(thread, of: threads)
+          for part in 0..<parts {
+            let others = atoms(part, of: parts)
+            let failure = withGrid(cutoff) {
+              sluice_neighbors_hand_over(
+                &$0, others.lowerBound, others.upperBound, centres.lowerBound, centres.upperBound, found[part].start,
+                starts, next, list)
+            }
+            failures.add(Int(failure), ordering: .relaxed)
+          }
         }
       }
       // Both sides of a pair are decided by the same numbers; this guards memory, not physics.
-      precondition(failure == 0, "a pair found from one side only")
+      precondition(failures.load(ordering: .relaxed) == 0, "a pair found from one side only")
       // Every pair was found from both sides, so every place is taken.
-      count = found.count
+      listed = total
     }
-    return (offsets, neighbors)
+    return (starts, neighbors)
+  }
+
+  /// Fewer atoms are not worth waking a thread for.
+  private static let atomsWorthThreads = 1024
+
+  /// Finds the neighbours of some atoms; `sizes`: how many each of all atoms has.
+  private func find(
+    _ atoms: Range<Int>, cutoff: Double, limit: Int, _ sizes: UnsafeMutablePointer<Int>?, _ found: FoundPairs
+  ) {
+    var done = atoms.lowerBound
+    while done < atoms.upperBound {
+      let first = done
+      let before = first - atoms.lowerBound
+      // The first atom's count is a fair guess of the others'.
+      let guess = before == 0 ? 0 : found.count / before * (atoms.upperBound - first) / 8 * 9
+      let room = found.reserve(limit + 16 + min(guess, NeighborList.largestTotal))
+      // The first atom by itself, to have a guess.
+      let last = before == 0 ? first + 1 : atoms.upperBound
+      done = withGrid(cutoff) { sluice_neighbors_search(&$0, first, last, limit, room.count, room.start, sizes) }
+      for atom in first..<done {
+        if sizes![atom] > limit { return found.failure = .tooManyNeighbors(atom: atom, limit: limit) }
+        found.count += sizes![atom]
+      }
+      if found.count > NeighborList.largestTotal {
+        return found.failure = .tooManyPairs(limit: NeighborList.largestTotal)
+      }
+    }
+  }
+
+  /// Hands parts to threads, one after the other.
+  private func forEachPart(_ parts: Int, _ threads: Int, _ body: @Sendable (Int) -> Void) {
+    if parts == 1 { return body(0) }
+    let next = Atomic(0)
+    DispatchQueue.concurrentPerform(iterations: min(threads, parts)) { _ in
+      while true {
+        let part = next.add(1, ordering: .relaxed).oldValue
+        if part >= parts { return }
+        body(part)
+      }
+    }
   }
 
   /// The boxes as the kernels see them, as long as `body` runs.
@@ -251,13 +304,15 @@ struct AtomBins {
 }
 
 /// Pairs as they are found, four numbers each, in memory that is never cleared: most of the room is not used.
-private struct FoundPairs: ~Copyable {
+/// Unchecked because one thread at a time has it.
+private final class FoundPairs: @unchecked Sendable {
   private(set) var start = UnsafeMutablePointer<Int32>.allocate(capacity: 4)
   private var capacity = 1
   var count = 0
+  var failure: NeighborListError?
 
   /// Room for that many more pairs.
-  mutating func reserve(_ more: Int) -> (start: UnsafeMutablePointer<Int32>, count: Int) {
+  func reserve(_ more: Int) -> (start: UnsafeMutablePointer<Int32>, count: Int) {
     if count + more > capacity {
       capacity = max(count + more, min(2 * capacity, capacity + 1 << 22))
       let larger = UnsafeMutablePointer<Int32>.allocate(capacity: 4 * capacity)

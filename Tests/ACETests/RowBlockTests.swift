@@ -52,6 +52,28 @@ import Testing
     }
   }
 
+  @Test func threadsFormTheSameBlocksInTheSameOrder() throws {
+    let basis = try Sample.basis(
+      ["Cu", "Zr"], order: 3, limits: .init(radial: [3, 2, 1], angular: [0, 2, 1]))
+    let c = Self.bulk(["Cu", "Zr", "Zr"], cells: 4)
+    let evaluator = Evaluator(basis)
+    func blocks(_ threads: Int) throws -> (atoms: [[Int]], rows: [Matrix], energy: [Double], virial: Matrix) {
+      var (all, rows) = ([[Int]](), [Matrix]())
+      let sums = try evaluator.forEachRowBlock(of: c, atomsPerBlock: 20, threads: threads) { atoms, forces in
+        all.append(atoms)
+        rows.append(forces)
+      }
+      return (all, rows, sums.energy, sums.virial)
+    }
+    let one = try blocks(1)
+    #expect(one.atoms.count > 4)
+    for threads in [2, 3] {
+      let several = try blocks(threads)
+      #expect(several.atoms == one.atoms && several.rows == one.rows)
+      #expect(several.energy == one.energy && several.virial == one.virial)
+    }
+  }
+
   /// Memory is bounded by the block: no part of a large structure asks for more rows than a small one.
   @Test func blocksStayCompactAndFull() throws {
     var c = Self.bulk(["W"], cells: 10)

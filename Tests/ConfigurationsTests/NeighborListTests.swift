@@ -122,6 +122,25 @@ private func random(_ count: Int, cell: Cell?, spread: Double, seed: UInt64) -> 
     #expect(total > 20)
   }
 
+  @Test func threadsChangeNothing() throws {
+    let cell = Cell(vectors: Matrix3([40, 0, 0], [5, 42, 0], [0, -7, 38]), periodic: [.x, .z])
+    let c = random(3000, cell: cell, spread: 2, seed: 4)
+    let list = try NeighborList(c, cutoff: 5)
+    for threads in [2, 3, 7] {
+      let shared = try NeighborList(c, cutoff: 5, threads: threads)
+      #expect(shared.offsets == list.offsets)
+      #expect(shared.neighbors == list.neighbors)
+    }
+    // The first atom that has too many, whoever finds one first.
+    let most = (0..<c.count).map { list[$0].count }.max()!
+    let crowded = (0..<c.count).first { list[$0].count > most / 2 }!
+    for threads in [1, 2, 7] {
+      #expect(throws: NeighborListError.tooManyNeighbors(atom: crowded, limit: most / 2)) {
+        try NeighborList(c, cutoff: 5, limit: most / 2, threads: threads)
+      }
+    }
+  }
+
   @Test func refusesWhatCannotBeMeant() {
     let w = Element(symbol: "W")!
     func list(_ positions: [Vector3], _ cell: Cell?, cutoff: Double = 5) throws(NeighborListError) {

@@ -47,12 +47,8 @@ import Testing
                 let done = search(&grid, 0, count, 200, 4000, &found, &counts)
                 #expect(done == count)
                 let offsets = counts.reduce(into: [0]) { $0.append($0.last! + $1) }
-                var next = offsets
-                let list = UnsafeMutablePointer<Entry>.allocate(capacity: offsets.last! + 1)
-                let handOver = portable ? portable_neighbors_hand_over : sluice_neighbors_hand_over
-                #expect(handOver(&grid, count, found, offsets, &next, list) == 0)
+                let list = handedOver(&grid, count, found, offsets, portable: portable)
                 for atom in 0..<count { lists.append((offsets[atom]..<offsets[atom + 1]).map { list[$0] }) }
-                list.deallocate()
               }
             }
           }
@@ -60,6 +56,25 @@ import Testing
       }
     }
     return lists
+  }
+
+  /// In two ranges of centres, each from two ranges of atoms: as threads share the work.
+  private static func handedOver(
+    _ grid: inout sluice_neighbors_grid, _ count: Int, _ found: [Int32], _ offsets: [Int], portable: Bool
+  ) -> [Entry] {
+    let half = count / 2
+    let later = Array(found.dropFirst(4 * offsets[half]))
+    var next = offsets
+    let handOver = portable ? portable_neighbors_hand_over : sluice_neighbors_hand_over
+    let list = UnsafeMutablePointer<Entry>.allocate(capacity: offsets[count] + 1)
+    defer { list.deallocate() }
+    for first in [0, half] {
+      let last = first == 0 ? half : count
+      let one: Int32 = handOver(&grid, 0, half, first, last, found, offsets, &next, list)
+      let two: Int32 = handOver(&grid, half, count, first, last, later, offsets, &next, list)
+      #expect(one == 0 && two == 0)
+    }
+    return (0..<offsets[count]).map { list[$0] }
   }
 
   @Test(arguments: [1, 5, 8, 30]) func allPairsInOrder(_ count: Int) {

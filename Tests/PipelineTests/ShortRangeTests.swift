@@ -2,6 +2,7 @@ import ACE
 import Configurations
 import Engine
 import Foundation
+import LinearAlgebra
 import Platform
 import StageKit
 import TestSupport
@@ -15,7 +16,7 @@ import VASP
   private static func fitted(
     _ files: [(name: String, bytes: [UInt8])], elements: [String], functions: Int = 60, featurize: String = "",
     cutoff: Double = 4.5
-  ) throws -> (potential: Potential, record: RunRecord, warnings: [String]) {
+  ) throws -> (potential: Potential, members: [Potential], warnings: [String]) {
     let scratch = try ScratchFolder()
     let disk = PosixFileSystem()
     for folder in ["inbox", "pool"] { try disk.createFolders(scratch.path + "/" + folder) }
@@ -41,7 +42,26 @@ import VASP
       try Potential(yace: disk.readFile(scratch.path + "/outbox/latest/potential/short.yace")).basis.bonds
         == potential.basis.bonds)
     let fit = try CanonicalJSON.decode(FitSummary.self, disk.readFile(scratch.path + "/outbox/latest/fit.json"))
-    return (potential, result.outcome.record, fit.notes)
+    #expect(result.outcome.record.stages.count > 0)
+    let archive = try disk.readFile(scratch.path + "/outbox/latest/potential/short.ensemble.npz")
+    return (potential, try members(NumPyArchive.decode(archive), of: potential), fit.notes)
+  }
+
+  /// The members of the published ensemble, with the published handover to core repulsion.
+  private static func members(
+    _ parts: [(name: String, bytes: [UInt8])], of potential: Potential
+  ) throws -> [Potential] {
+    func matrix(_ name: String) throws -> Matrix {
+      try Matrix(numPyBytes: #require(parts.first { $0.name == name + ".npy" }).bytes)
+    }
+    let (coefficients, energies) = (try matrix("coefficients"), try matrix("referenceEnergies"))
+    return try (0..<coefficients.rows).map { m in
+      let basis = potential.basis
+      return try Potential(
+        basis: basis,
+        coefficients: basis.elements.indices.map { Array(coefficients.row(m)[basis.columns(ofElement: $0)]) },
+        embeddings: potential.embeddings, referenceEnergies: energies.row(m))
+    }
   }
 
   /// Energies along all compression paths, from the shortest distance in the data (or 0.8 of contact) to
@@ -120,21 +140,28 @@ import VASP
     }
   }
 
-  /// Real data: an element with short distances (Mo: 1.9 Å), a covalent one, and two elements.
+  /// Real data: an element with short distances (Mo: 1.9 Å), a covalent one, two elements, four, and many phases and
+  /// defects of one. Every `every`-th frame; the potential and all members of its ensemble.
   @Test(
     .enabled(if: SharedData.isAvailable, "skipped: no shared data"),
     arguments: [
-      ("mlearn/Mo_train.xyz.xz", ["Mo"]), ("mlearn/Si_train.xyz.xz", ["Si"]),
-      ("tial_tutorial/TiAl_tutorial.xyz.xz", ["Al", "Ti"]),
+      (["mlearn/Mo_train"], ["Mo"], 4), (["mlearn/Si_train"], ["Si"], 4),
+      (["tial_tutorial/TiAl_tutorial"], ["Al", "Ti"], 4),
+      (["nbmotaw/NbMoTaW_elements", "nbmotaw/NbMoTaW_binaries"], ["Mo", "Nb", "Ta", "W"], 40),
+      (["w_uq/prm2020", "w_uq/A_elastic", "w_uq/B_nonelastic"], ["W"], 40),
     ])
-  func realDataDoNotCollapse(_ file: String, _ elements: [String]) throws {
-    let bytes = try SharedData.bytes("datasets/" + file)
-    let stream = SourceStream(MemoryByteSource(bytes), name: file)
-    let entry = try #require(try stream.next())
-    var reader = ExtendedXYZReader(entry, name: file)
-    let frames = try reader.readAll().enumerated().filter { $0.offset % 4 == 0 }.map(\.element)
-    let (potential, _, _) = try Self.fitted(
+  func realDataDoNotCollapse(_ files: [String], _ elements: [String], _ every: Int) throws {
+    var frames: [Configuration] = []
+    for file in files {
+      let stream = SourceStream(
+        MemoryByteSource(try SharedData.bytes("datasets/\(file).xyz.xz")), name: file + ".xyz.xz")
+      let entry = try #require(try stream.next())
+      var reader = ExtendedXYZReader(entry, name: file)
+      frames += try reader.readAll().enumerated().filter { $0.offset % every == 0 }.map(\.element)
+    }
+    let (potential, members, _) = try Self.fitted(
       [("data.xyz", Samples.extendedXYZ(frames))], elements: elements, functions: 80)
-    try Self.expectRise(potential, frames, file)
+    try Self.expectRise(potential, frames, files[0])
+    for (m, member) in members.enumerated() { try Self.expectRise(member, frames, "\(files[0]), member \(m)") }
   }
 }

@@ -133,15 +133,18 @@ CLONES long sluice_neighbors_search(const struct sluice_neighbors_grid *grid, lo
   return last;
 }
 
-CLONES int32_t sluice_neighbors_hand_over(const struct sluice_neighbors_grid *grid, long atoms,
-                                          const int32_t *found, const long *offsets, long *next, void *list) {
+CLONES int32_t sluice_neighbors_hand_over(const struct sluice_neighbors_grid *grid, long first, long last,
+                                          long first_centre, long last_centre, const int32_t *found,
+                                          const long *offsets, long *next, void *list) {
   const i4 opposite = {-1, -1, -1, 1};
-  for (long atom = 0; atom < atoms; atom++) {
+  found -= 4 * offsets[first];
+  for (long atom = first; atom < last; atom++) {
     v4 position = *(const v4 *)(grid->positions + 4 * atom);
     // Backwards, so that opposite images ascend.
     for (long k = offsets[atom + 1] - 1; k >= offsets[atom]; k--) {
+      long centre = found[4 * k + 3];
+      if (centre < first_centre || centre >= last_centre) continue;
       i4 entry = *(const i4 *)(found + 4 * k) * opposite;
-      long centre = entry[3];
       int32_t image[3] = {entry[0], entry[1], entry[2]};
       v4 shift;
       translation(grid, image, &shift);

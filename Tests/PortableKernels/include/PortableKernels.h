@@ -60,5 +60,5 @@ void portable_member_forces(const struct sluice_ace_channel *channel, const stru
     int32_t count, const float *own, float *own_forces, float *radial, double *strain);
 long portable_neighbors_search(const struct sluice_neighbors_grid *grid, long first, long last, long limit, long
     room, int32_t *found, long *counts);
-int32_t portable_neighbors_hand_over(const struct sluice_neighbors_grid *grid, long atoms, const int32_t *found,
-    const long *offsets, long *next, void *list);
+int32_t portable_neighbors_hand_over(const struct sluice_neighbors_grid *grid, long first, long last,
+    long first_centre, long last_centre, const int32_t *found, const long *offsets, long *next, void *list);

@@ -25,8 +25,11 @@ struct sluice_neighbors_grid {
 long sluice_neighbors_search(const struct sluice_neighbors_grid *grid, long first, long last, long limit,
                                 long room, int32_t *found, long *counts);
 
-// Turns what was found, atom after atom at `offsets`, into the list: pair i -> j becomes the entry j -> i, so that
-// every list is sorted by index and image. next: a copy of `offsets`, changed. list: 40 bytes an entry,
-// displacement, image, index. Returns 0, or 1 if a pair was found from one side only.
-int32_t sluice_neighbors_hand_over(const struct sluice_neighbors_grid *grid, long atoms, const int32_t *found,
-                                   const long *offsets, long *next, void *list);
+// Turns what was found of atoms `first` up to `last`, atom after atom with atom `first` at `found`, into the lists of
+// centres `first_centre` up to `last_centre`: pair i -> j becomes the entry j -> i, so that every list is sorted by
+// index and image once all atoms have been there in ascending order. offsets: where each atom's list starts; next: a
+// copy, changed. list: 40 bytes an entry, displacement, image, index. Returns 0, or 1 if a pair was found from one
+// side only.
+int32_t sluice_neighbors_hand_over(const struct sluice_neighbors_grid *grid, long first, long last, long first_centre,
+                                   long last_centre, const int32_t *found, const long *offsets, long *next,
+                                   void *list);
