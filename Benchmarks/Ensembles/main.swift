@@ -9,6 +9,7 @@ import LinearAlgebra
 import Novelty
 import Platform
 import Regression
+import TrainingRows
 import VASP
 
 struct Options {
@@ -85,18 +86,9 @@ struct Study {
   let weights = Weights()
 
   func sample(_ configuration: Configuration) throws -> Sample {
-    let features = try evaluator.features(of: configuration).rows
-    var composition = [Int](repeating: 0, count: layout.elements)
-    for element in configuration.species { composition[evaluator.basis.index(of: element)!] += 1 }
     let group = configuration.provenance.group ?? ""
     let content = configuration.structureDigest(tolerance: 1e-4)
-    var rows: [(RowKind, Matrix)] = []
-    if let energy = configuration.labels.energy {
-      rows.append((.energy, layout.energyRow(basisSums: features.energy, composition: composition, energy: energy)))
-    }
-    if let forces = configuration.labels.forces {
-      rows.append((.force, layout.forceRows(basis: features.forces, forces: forces.flatMap { [$0.x, $0.y, $0.z] })))
-    }
+    let rows = try TrainingRows.all(of: configuration, evaluator).filter { $0.kind != .stress }
     // As the pipeline takes one file per kind: a source for each group, ten blocks by content.
     return Sample(
       source: Digest(of: "kind \(group)"), block: blockIndex(unit: content, blocks: 10), group: group, rows: rows,

@@ -7,6 +7,7 @@ import LinearAlgebra
 import Platform
 import Regression
 import StageKit
+import TrainingRows
 import Synchronization
 
 /// Evaluates the linear ACE basis on each source, once.
@@ -131,47 +132,29 @@ package struct SourceFeatures {
         frame: summary.frame, ionicStep: summary.ionicStep, atoms: configuration.count, group: group, block: block,
         level: level, composition: composition, energyPerAtom: energyPerAtom))
     shortest.merge(try configuration.shortestDistances(within: FeatureIndex.shortDistance), uniquingKeysWith: min)
-    // The fit learns what is left when the repulsion has been taken away.
-    let core = try evaluator.repulsion(of: configuration)
-    for (element, energy) in zip(configuration.species, core?.energies ?? []) {
+    let labelled = try TrainingRows(configuration, evaluator)
+    for (element, energy) in zip(configuration.species, labelled.core?.energies ?? []) {
       coreEnergies[element.symbol] = max(coreEnergies[element.symbol] ?? 0, energy)
     }
     func key(_ kind: RowKind) -> RowKey {
       RowKey(block: block, group: group, kind: kind, level: level, atoms: kind == .force ? 0 : configuration.count)
     }
-    let forces = configuration.labels.forces.map { forces in
-      core.map { core in zip(forces, core.forces).map { $0 - $1 } } ?? forces
-    }
     let (energyRow, strainRows, projections) = try Self.rows(
       of: configuration, evaluator, atMost: largestRows, workspace
     ) { atoms, rows, continues in
       // By symmetry there is nothing to learn of a lone atom but its energy.
-      guard let forces, !isIsolated else { return }
-      let targets = atoms.flatMap { [forces[$0].x, forces[$0].y, forces[$0].z] }
-      try factors.append(
-        layout.forceRows(basis: rows, forces: targets), key: key(.force), atoms: configuration.count,
-        continues: continues)
+      guard !isIsolated, let rows = labelled.forces(of: atoms, basis: rows) else { return }
+      try factors.append(rows, key: key(.force), atoms: configuration.count, continues: continues)
     }
     for part in projections {
       environments[part.element] += part.values.storage
       for atom in part.atoms { sites[part.element] += [position, Int32(atom)] }
     }
-    if let energy = configuration.labels.energy {
-      try factors.append(
-        layout.energyRow(
-          basisSums: energyRow, composition: composition, energy: energy - (core?.energy ?? 0)),
-        key: key(.energy), atoms: configuration.count)
+    if let row = labelled.energy(basisSums: energyRow) {
+      try factors.append(row, key: key(.energy), atoms: configuration.count)
     }
-    guard !isIsolated else { return }
-    if var stress = configuration.labels.stress, let cell = configuration.cell {
-      if let core { stress = stress + (-1 / cell.volume) * core.strainDerivative }
-      let voigt = [
-        stress.x.x, stress.y.y, stress.z.z, (stress.y.z + stress.z.y) / 2, (stress.x.z + stress.z.x) / 2,
-        (stress.x.y + stress.y.x) / 2,
-      ]
-      try factors.append(
-        layout.stressRows(basis: strainRows, stress: voigt, volume: cell.volume, atoms: configuration.count),
-        key: key(.stress), atoms: configuration.count)
+    if !isIsolated, let rows = labelled.stress(basis: strainRows) {
+      try factors.append(rows, key: key(.stress), atoms: configuration.count)
     }
   }
 
@@ -225,17 +208,6 @@ package struct SourceFeatures {
     draft.add("basis.json", basis)
     draft.add("factors.npz", NumPyArchive.encode(factors.finish().encoded()))
     return draft
-  }
-}
-
-extension Basis {
-  /// Atoms of each element, in the basis' order.
-  fileprivate func composition(of configuration: Configuration) -> [Int] {
-    var composition = [Int](repeating: 0, count: elements.count)
-    for element in configuration.species {
-      if let index = index(of: element) { composition[index] += 1 }
-    }
-    return composition
   }
 }
 
