@@ -50,7 +50,7 @@ let plugins: [Target] = [
   stage("Ingest", ["VASP"]),
   stage("Screen", []),
   stage("Featurize", ["ACE", "Regression", "TrainingRows"]),
-  stage("Refit", ["ACE", "Regression", "TrainingRows"]),
+  stage("Refit", ["ACE", "Regression", "TrainingRows", "Novelty"]),
   stage("Recluster", ["Novelty", "Environments"]),
   stage("Candidates", ["VASP"]),
   stage("Rank", ["ACE", "Novelty", "Environments"]),

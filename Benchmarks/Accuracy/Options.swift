@@ -51,7 +51,7 @@ struct Options {
   var cutoff = 5.0
   var radial = RadialKind.sBessel
   var limits: BasisSpecification.Limits?
-  var ordering = FunctionOrdering.power
+  var ordering = FunctionOrdering.standard
   var weights = [Weights()]
   var priors: [PriorChoice] = []
   var regularisations: [(name: String, value: Regularisation)] = [("evidence", .evidence)]
@@ -78,8 +78,8 @@ struct Options {
 
   static let usage = """
     usage: accuracy-benchmark [table [NAME] | fit OPTIONS]
-      table      the tables of docs/accuracy.md, or one of them: functions, cutoffs, radial, anchors,
-                 alloys;
+      table      the tables of docs/accuracy.md, or one of them: functions, orderings, cutoffs,
+                 radial, anchors, alloys;
                  the reference data are in $SLUICE_SHARED or ../shared
       fit        --train FILES --test FILES (extended XYZ, perhaps compressed; commas between)
                  --train-numbers FILE --source NAME   split one list of files by the numbers in `sid`

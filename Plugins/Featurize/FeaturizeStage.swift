@@ -7,13 +7,13 @@ import LinearAlgebra
 import Platform
 import Regression
 import StageKit
-import TrainingRows
 import Synchronization
+import TrainingRows
 
 /// Evaluates the linear ACE basis on each source, once.
 public struct FeaturizeStage: SourceStage {
   public static let description = StageDescription(
-    name: "featurize", version: 4,
+    name: "featurize", version: 5,
     summary: "Evaluates the linear ACE basis: environments for novelty, reduced rows for the fit.",
     takes: [StageInput(.configurations), StageInput(.selection)], gives: [.perSource(.features)])
 
@@ -92,6 +92,8 @@ package struct SourceFeatures {
   private var coreEnergies: [String: Double] = [:]
   private var isolatedAtoms: [String: Double] = [:]
   private let groundState: GroundState
+  /// Numbers of the runs that are cut into stretches.
+  private var runs: [Digest: Int] = [:]
   private let workspace = Workspace()
 
   package init(evaluator: Evaluator, groundState: GroundState? = nil, largestRows: Int = 32 << 20) {
@@ -106,8 +108,10 @@ package struct SourceFeatures {
   }
 
   package mutating func add(_ configuration: Configuration, _ summary: FrameSummary) throws {
+    if summary.stretch != nil, runs[summary.unit] == nil { runs[summary.unit] = runs.count }
     let basis = evaluator.basis
-    let block = blockIndex(unit: summary.unit, blocks: FeatureIndex.blocks)
+    let block =
+      summary.stretch.map { FeatureIndex.blocks + $0 } ?? blockIndex(unit: summary.unit, blocks: FeatureIndex.blocks)
     let group = summary.group ?? ""
     let position = Int32(frames.count)
     let composition = basis.composition(of: configuration)
@@ -130,7 +134,8 @@ package struct SourceFeatures {
     frames.append(
       FeatureIndex.Frame(
         frame: summary.frame, ionicStep: summary.ionicStep, atoms: configuration.count, group: group, block: block,
-        level: level, composition: composition, energyPerAtom: energyPerAtom))
+        run: summary.stretch.map { _ in runs[summary.unit]! }, level: level, composition: composition,
+        energyPerAtom: energyPerAtom))
     shortest.merge(try configuration.shortestDistances(within: FeatureIndex.shortDistance), uniquingKeysWith: min)
     let labelled = try TrainingRows(configuration, evaluator)
     for (element, energy) in zip(configuration.species, labelled.core?.energies ?? []) {

@@ -12,6 +12,7 @@ import TrainingRows
 struct PointwiseRows {
   let problem: FitProblem
   let options: FitOptions
+  let data: FitProblem.Data
 
   /// Rows of whole configurations in the order of their lots until there are enough, shape [rows][columns].
   func rows(_ configurations: [SourceArtifact], _ context: StageContext) throws -> Matrix {
@@ -22,7 +23,7 @@ struct PointwiseRows {
     }
     var places: [Place] = []
     for (number, (source, index)) in problem.indices.enumerated() {
-      for frame in index.frames {
+      for frame in index.frames where data == .all || !problem.isHeldOut(source, frame) {
         places.append(
           Place(source: number, frame: frame, lot: FitProblem.lot("pointwise", source.digest, frame.frame)))
       }

@@ -6,7 +6,8 @@ import Testing
   private let entries = [
     Candidate(
       rank: 1, id: "ab12", formula: "W54", atomCount: 54, score: .infinity, globalGrade: 3.25,
-      localGrade: .infinity, forceDeviation: 0.1, energyDeviation: 0.002, stressDeviation: 1e-4, nearestCluster: 2, clusterLabel: "surface",
+      localGrade: .infinity, forceDeviation: 0.1, energyDeviation: 0.002, stressDeviation: 1e-4, nearestCluster: 2,
+      clusterLabel: "surface",
       atom: 37, atomElement: "W", source: "pool/a, \"b\".xyz", frame: 0,
       reason: "atom 37, W\noutside", folder: "structures/0001-ab12"),
     Candidate(

@@ -36,7 +36,8 @@ public struct Candidate: Sendable, Equatable {
   public init(
     rank: Int, id: String, formula: String, atomCount: Int, score: Double, globalGrade: Double,
     localGrade: Double, forceDeviation: Double? = nil, energyDeviation: Double? = nil,
-    stressDeviation: Double? = nil, nearestCluster: Int? = nil, clusterLabel: String = "", atom: Int? = nil, atomElement: String = "", source: String,
+    stressDeviation: Double? = nil, nearestCluster: Int? = nil, clusterLabel: String = "", atom: Int? = nil,
+    atomElement: String = "", source: String,
     frame: Int = 0, reason: String = "", folder: String = "", previousRank: Int? = nil
   ) {
     self.rank = rank
