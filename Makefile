@@ -34,7 +34,7 @@ bench: setup
 	@$(BUILD)
 	@sh Benchmarks/run.sh
 
-# TABLE=functions, cutoffs, radial, anchors or alloys for one of them; data from SLUICE_SHARED or ../shared
+# TABLE=functions, orderings, cutoffs, radial, anchors or alloys for one of them; data from SLUICE_SHARED or ../shared
 bench-accuracy: setup
 	@$(BUILD) --product accuracy-benchmark
 	@$$($(BUILD) --show-bin-path)/accuracy-benchmark table $(TABLE)

@@ -45,10 +45,12 @@ func stage(_ name: String, _ algorithms: [Target.Dependency]) -> Target {
 let plugins: [Target] = [
   // What recluster and rank share: the environments of all sources as rows.
   stage("Environments", ["Novelty"]),
+  // What featurize, refit and benchmarks share: labels as rows of the fit.
+  stage("TrainingRows", ["ACE", "Regression"]),
   stage("Ingest", ["VASP"]),
   stage("Screen", []),
-  stage("Featurize", ["ACE", "Regression"]),
-  stage("Refit", ["ACE", "Regression"]),
+  stage("Featurize", ["ACE", "Regression", "TrainingRows"]),
+  stage("Refit", ["ACE", "Regression", "TrainingRows", "Novelty"]),
   stage("Recluster", ["Novelty", "Environments"]),
   stage("Candidates", ["VASP"]),
   stage("Rank", ["ACE", "Novelty", "Environments"]),
@@ -77,15 +79,17 @@ let programs: [Target] = [
   .executableTarget(
     name: "fit-benchmark",
     dependencies: [
-      "ACE", "Regression", "Configurations", "VASP", "LinearAlgebra", "Platform", "TungstenReference",
+      "ACE", "Regression", "TrainingRows", "Configurations", "VASP", "LinearAlgebra", "Platform", "TungstenReference",
     ], path: "Benchmarks/Fit"),
   .executableTarget(
     name: "accuracy-benchmark",
-    dependencies: ["ACE", "Regression", "Configurations", "VASP", "LinearAlgebra", "Platform"],
+    dependencies: ["ACE", "Regression", "TrainingRows", "Configurations", "VASP", "LinearAlgebra", "Platform"],
     path: "Benchmarks/Accuracy"),
   .executableTarget(
     name: "ensemble-benchmark",
-    dependencies: ["ACE", "Regression", "Novelty", "Configurations", "VASP", "LinearAlgebra", "Platform"],
+    dependencies: [
+      "ACE", "Regression", "TrainingRows", "Novelty", "Configurations", "VASP", "LinearAlgebra", "Platform",
+    ],
     path: "Benchmarks/Ensembles"),
 ]
 
@@ -131,7 +135,7 @@ let testTargets: [Target] = [
     "PipelineTests",
     [
       "Engine", "StageKit", "StageLaws", "Configurations", "Platform", "TungstenReference", "VASP", "ACE",
-      "LinearAlgebra", "Regression",
+      "LinearAlgebra", "Regression", "TrainingRows",
     ]
       + pluginNames),
 ]

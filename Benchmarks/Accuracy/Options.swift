@@ -51,6 +51,7 @@ struct Options {
   var cutoff = 5.0
   var radial = RadialKind.sBessel
   var limits: BasisSpecification.Limits?
+  var ordering = FunctionOrdering.standard
   var weights = [Weights()]
   var priors: [PriorChoice] = []
   var regularisations: [(name: String, value: Regularisation)] = [("evidence", .evidence)]
@@ -77,8 +78,8 @@ struct Options {
 
   static let usage = """
     usage: accuracy-benchmark [table [NAME] | fit OPTIONS]
-      table      the tables of docs/accuracy.md, or one of them: functions, cutoffs, radial, anchors,
-                 alloys;
+      table      the tables of docs/accuracy.md, or one of them: functions, orderings, cutoffs,
+                 radial, anchors, alloys;
                  the reference data are in $SLUICE_SHARED or ../shared
       fit        --train FILES --test FILES (extended XYZ, perhaps compressed; commas between)
                  --train-numbers FILE --source NAME   split one list of files by the numbers in `sid`
@@ -87,6 +88,7 @@ struct Options {
                  --cutoff Å --radial SBessel|ChebExpCos:LAMBDA|ChebPow:LAMBDA
                  --repulsion none|auto  --anchors WEIGHT (then the short range is scanned)
                  --folds N  --adapted K:FROM:TO:DECAY:ANGULAR:ENVELOPE:DERIVATIVE
+                 --ordering N,L,RANK (what one unit of n, of l and a factor cost)
                  --degree D1,D2,…[:wn:wl]
                  --nradmax N,… --lmax L,… (by rank)   --threads N --training-errors FRAMES --every N
                  --weights E/F/S,…  --prior ridge|smoothness[-unit][:p:wl:wn],…
@@ -124,6 +126,10 @@ struct Options {
     case "--test-every": testEvery = try integer(value)
     case "--elements-per-function": elementsPerFunction = try integer(value)
     case "--by-group": byGroup = value == "yes"
+    case "--ordering":
+      let costs = try list.map(integer)
+      guard costs.count == 3 else { throw UsageError(description: "--ordering N,L,RANK") }
+      ordering = FunctionOrdering(radial: costs[0], angular: costs[1], rank: costs[2])
     case "--degree": totalDegree = try Self.degree(value)
     case "--repulsion": repels = value == "auto"
     case "--anchors": anchors = try number(value)

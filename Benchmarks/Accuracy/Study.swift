@@ -6,6 +6,7 @@ import Configurations
 import LinearAlgebra
 import Platform
 import Regression
+import TrainingRows
 
 /// All fits of one basis to one data set.
 struct Study {
@@ -24,7 +25,7 @@ struct Study {
     let specification = BasisSpecification(
       elements: data.elements, cutoff: options.cutoff, radial: options.radial, order: options.order,
       limits: limits.map { [$0] }, functionsPerElement: options.totalDegree == nil ? options.functions : nil,
-      totalDegree: options.totalDegree, elementsPerFunction: options.elementsPerFunction,
+      ordering: options.ordering, totalDegree: options.totalDegree, elementsPerFunction: options.elementsPerFunction,
       repulsion: options.repels ? PairRepulsion.automatic(data.elements) : [:])
     let plain = try Basis(specification)
     evaluator = Evaluator(try options.adapted?.applied(to: plain) ?? plain)
@@ -151,28 +152,8 @@ struct Study {
   private func add(
     _ configuration: Configuration, to factors: inout SourceFactorsBuilder, _ workspace: Workspace
   ) throws {
-    let rows = try evaluator.features(of: configuration, workspace: workspace).rows
-    let core = try evaluator.repulsion(of: configuration)
-    let atoms = configuration.count
-    var composition = [Int](repeating: 0, count: layout.elements)
-    for element in configuration.species { composition[evaluator.basis.index(of: element)!] += 1 }
-    func key(_ kind: RowKind) -> RowKey { RowKey(block: 0, group: "", kind: kind) }
-    if let energy = configuration.labels.energy {
-      try factors.append(
-        layout.energyRow(basisSums: rows.energy, composition: composition, energy: energy - (core?.energy ?? 0)),
-        key: key(.energy), atoms: atoms)
-    }
-    if var forces = configuration.labels.forces {
-      if let core { forces = zip(forces, core.forces).map { $0 - $1 } }
-      try factors.append(
-        layout.forceRows(basis: rows.forces, forces: forces.flatMap { [$0.x, $0.y, $0.z] }), key: key(.force),
-        atoms: atoms)
-    }
-    if var stress = configuration.labels.stress, let cell = configuration.cell {
-      if let core { stress = stress + (-1 / cell.volume) * core.strainDerivative }
-      try factors.append(
-        layout.stressRows(basis: rows.virial, stress: voigt(stress), volume: cell.volume, atoms: atoms),
-        key: key(.stress), atoms: atoms)
+    for (kind, rows) in try TrainingRows.all(of: configuration, evaluator, workspace: workspace) {
+      try factors.append(rows, key: RowKey(block: 0, group: "", kind: kind), atoms: configuration.count)
     }
   }
 
@@ -217,12 +198,7 @@ struct Study {
       add(residuals, .force)
     }
     if let stress = configuration.labels.stress, let own = predicted.stress {
-      add(zip(voigt(own), voigt(stress)).map { $0 - $1 }, .stress)
+      add(zip(own.voigt, stress.voigt).map { $0 - $1 }, .stress)
     }
-  }
-
-  /// xx yy zz yz xz xy.
-  private func voigt(_ s: Matrix3) -> [Double] {
-    [s.x.x, s.y.y, s.z.z, (s.y.z + s.z.y) / 2, (s.x.z + s.z.x) / 2, (s.x.y + s.y.x) / 2]
   }
 }

@@ -8,15 +8,15 @@ private struct Row {
 }
 
 private let rows = [
-  Row(element: "Ni", cutoff: 5, weights: "30/1/0,30/1/1"), Row(element: "Li", cutoff: 7, weights: "30/1/1"),
+  Row(element: "Ni", cutoff: 5, weights: "30/1/0,30/1/1"), Row(element: "Li", cutoff: 8, weights: "30/1/1"),
   Row(element: "Mo", cutoff: 5, weights: "30/1/1"), Row(element: "Si", cutoff: 5, weights: "30/1/1"),
 ]
 
-/// Every table, or the one named: functions, cutoffs, radial, anchors, alloys.
+/// Every table, or the one named: functions, orderings, cutoffs, radial, anchors, alloys.
 func runTables(_ name: String?, shared: String) throws {
   let tables: [(name: String, run: (String) throws -> Void)] = [
-    ("functions", numbersOfFunctions), ("cutoffs", cutoffs), ("radial", radialFunctions), ("anchors", anchors),
-    ("alloys", alloys),
+    ("functions", numbersOfFunctions), ("orderings", orderings), ("cutoffs", cutoffs), ("radial", radialFunctions),
+    ("anchors", anchors), ("alloys", alloys),
   ]
   guard name == nil || tables.contains(where: { $0.name == name }) else {
     throw UsageError(description: "tables are \(tables.map(\.name).joined(separator: ", "))")
@@ -47,8 +47,25 @@ private func numbersOfFunctions(_ folder: String) throws {
   }
 }
 
+/// Which functions a number of them are.
+private func orderings(_ folder: String) throws {
+  for functions in [500, 1000] {
+    for (costs, order) in [("1,1,1", 4), ("2,1,5", 4), ("2,1,3", 5)] {
+      for row in rows {
+        var options = try options(row, folder)
+        options.title += " costs \(costs), order \(order)"
+        options.order = order
+        options.functions = functions
+        options.folds = 4
+        try options.set("--ordering", costs)
+        try run(options)
+      }
+    }
+  }
+}
+
 private func cutoffs(_ folder: String) throws {
-  for (element, cutoffs) in [("Li", [7, 7.5, 8]), ("Mo", [4.7, 5]), ("Si", [5, 5.5])] {
+  for (element, cutoffs) in [("Li", [7, 8, 9]), ("Mo", [4.7, 5]), ("Si", [4.7, 5, 5.5])] {
     for cutoff in cutoffs {
       var options = try options(Row(element: element, cutoff: cutoff, weights: "30/1/1"), folder)
       options.functions = 1000

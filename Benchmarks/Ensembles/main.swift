@@ -9,6 +9,7 @@ import LinearAlgebra
 import Novelty
 import Platform
 import Regression
+import TrainingRows
 import VASP
 
 struct Options {
@@ -74,8 +75,12 @@ struct Line: Sendable {
   var errors: [Double] = []
   var largest: [Double] = []
   var typical: [Double] = []
+  /// With its sign.
   var energyError = 0.0
   var energyDeviation = 0.0
+  /// Components of the errors.
+  var components: [Double] = []
+  var group = ""
 }
 
 struct Study {
@@ -85,18 +90,9 @@ struct Study {
   let weights = Weights()
 
   func sample(_ configuration: Configuration) throws -> Sample {
-    let features = try evaluator.features(of: configuration).rows
-    var composition = [Int](repeating: 0, count: layout.elements)
-    for element in configuration.species { composition[evaluator.basis.index(of: element)!] += 1 }
     let group = configuration.provenance.group ?? ""
     let content = configuration.structureDigest(tolerance: 1e-4)
-    var rows: [(RowKind, Matrix)] = []
-    if let energy = configuration.labels.energy {
-      rows.append((.energy, layout.energyRow(basisSums: features.energy, composition: composition, energy: energy)))
-    }
-    if let forces = configuration.labels.forces {
-      rows.append((.force, layout.forceRows(basis: features.forces, forces: forces.flatMap { [$0.x, $0.y, $0.z] })))
-    }
+    let rows = try TrainingRows.all(of: configuration, evaluator).filter { $0.kind != .stress }
     // As the pipeline takes one file per kind: a source for each group, ten blocks by content.
     return Sample(
       source: Digest(of: "kind \(group)"), block: blockIndex(unit: content, blocks: 10), group: group, rows: rows,
@@ -169,15 +165,20 @@ struct Study {
       "90 % error/max", "E RMSE", "E Spearman", "E RMS error / s.d.",
     ]
     print("| " + heads.joined(separator: " | ") + " |")
+    var found: [(name: String, lines: [(test: String, lines: [Line])])] = []
     for (name, ensemble) in ensembles where ensemble.count > 1 {
-      for test in tests { try report(fit, name, ensemble, test) }
+      found.append((name, try tests.map { ($0.name, try report(fit, name, ensemble, $0)) }))
     }
+    print(
+      "| ensemble | quantity | made and checked on | RMS error / s.d. | scale | floor, meV | ratio checked | within 1 | "
+        + "2 | Spearman | AUC | calibrated | ratios of groups | ratio elsewhere |")
+    for (name, lines) in found { calibrate(name, lines) }
   }
 
   func report(
     _ fit: Fit, _ name: String, _ ensemble: Ensemble,
     _ test: (name: String, configurations: [Configuration])
-  ) throws {
+  ) throws -> [Line] {
     let lines: [Line] = try concurrentMap(test.configurations.count, threads: options.threads) { index -> Line in
       let configuration = test.configurations[index]
       // The fit itself is judged, as the pipeline publishes it; members say how far it may be off.
@@ -186,11 +187,14 @@ struct Study {
       let deviation = try EnsembleDeviation(
         members, of: configuration, basis: evaluator.basis, referenceEnergies: ensemble.referenceEnergies)
       var line = Line(largest: deviation.forces, typical: deviation.forceStandardDeviations)
-      line.errors = zip(said.forces[0], configuration.labels.forces!).map { length($0 - $1) }
+      let differences = zip(said.forces[0], configuration.labels.forces!).map { $0 - $1 }
+      line.errors = differences.map(length)
+      line.components = differences.flatMap { [$0.x, $0.y, $0.z] }
+      line.group = configuration.provenance.group ?? ""
       let one = configuration.species.reduce(0.0) {
         $0 + fit.referenceEnergies[evaluator.basis.index(of: $1)!]
       }
-      line.energyError = abs(said.energies[0] + one - configuration.labels.energy!) / Double(configuration.count)
+      line.energyError = (said.energies[0] + one - configuration.labels.energy!) / Double(configuration.count)
       line.energyDeviation = deviation.energy
       return line
     }
@@ -202,7 +206,7 @@ struct Study {
     }
     let atoms = spearmanCorrelation(largest, errors)
     let structures = spearmanCorrelation(lines.map { $0.largest.max() ?? 0 }, lines.map { $0.errors.max() ?? 0 })
-    let energies = spearmanCorrelation(lines.map(\.energyDeviation), lines.map(\.energyError))
+    let energies = spearmanCorrelation(lines.map(\.energyDeviation), lines.map { abs($0.energyError) })
     let beyond = zip(errors, largest).count { $0 > $1 }
     let ratios = zip(errors, largest).map { $1 > 0 ? $0 / $1 : .infinity }.sorted()
     let root3 = 3.0.squareRoot()
@@ -213,12 +217,53 @@ struct Study {
     cells.append(text(rms(errors) / rms(typical), 2))
     cells.append(text(100 * Double(beyond) / Double(errors.count), 0))
     cells.append(text(ratios[ratios.count * 9 / 10], 2))
-    let energyErrors: [Double] = lines.map { $0.energyError }
+    let energyErrors: [Double] = lines.map { abs($0.energyError) }
     let energySpreads: [Double] = lines.map { $0.energyDeviation }
     cells.append(text(1000 * rms(energyErrors), 2))
     cells.append(text(energies ?? .nan, 2))
     cells.append(text(rms(energyErrors) / rms(energySpreads), 2))
     print("| " + cells.joined(separator: " | ") + " |")
+    return lines
+  }
+
+  /// Error bars made and checked on halves of one test set, then held against another.
+  func calibrate(_ name: String, _ lines: [(test: String, lines: [Line])]) {
+    guard let own = lines.first else { return }
+    for (quantity, values) in [("energy", Self.energies), ("force", Self.forces)] {
+      guard let found = DeviationCalibration(values(own.lines)) else { continue }
+      var cells = [
+        name, quantity, own.test, text(found.rawRatio, 2), text(found.scale, 2), text(found.floor * 1000, 2),
+      ]
+      for value in [
+        found.checkedRatio, found.withinOne, found.withinTwo, found.rankCorrelation, found.largestErrorsAUC,
+      ] {
+        cells.append(text(value ?? .nan, 2))
+      }
+      cells.append(found.isCalibrated ? "yes" : "no")
+      let ratios = found.groups.map(\.ratio).sorted()
+      cells.append("\(text(ratios.first ?? .nan, 2)) to \(text(ratios.last ?? .nan, 2))")
+      for other in lines.dropFirst() {
+        let squares = values(other.lines).map { value in
+          value.error * value.error
+            / (found.scale * found.scale * value.deviation * value.deviation + found.floor * found.floor)
+        }
+        cells.append("\(other.test): \(text((squares.reduce(0, +) / Double(squares.count)).squareRoot(), 2))")
+      }
+      print("| " + cells.joined(separator: " | ") + " |")
+    }
+  }
+
+  private static func energies(_ lines: [Line]) -> [DeviationCalibration.Value] {
+    lines.enumerated().map { .init(error: $1.energyError, deviation: $1.energyDeviation, unit: $0, group: $1.group) }
+  }
+
+  /// Frames are independent; the components of one frame are not.
+  private static func forces(_ lines: [Line]) -> [DeviationCalibration.Value] {
+    lines.enumerated().flatMap { unit, line in
+      line.components.enumerated().map { k, error in
+        .init(error: error, deviation: line.typical[k / 3] / 3.0.squareRoot(), unit: unit, group: line.group)
+      }
+    }
   }
 
   func text(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
@@ -246,7 +291,7 @@ do {
   let elements = Array(Set((training + tests.flatMap(\.configurations)).flatMap(\.species)))
   let specification = BasisSpecification(
     elements: elements, cutoff: options.cutoff, radial: .sBessel, order: options.order,
-    functionsPerElement: options.functions)
+    functionsPerElement: options.functions, ordering: .standard)
   let evaluator = Evaluator(try Basis(specification))
   let layout = ColumnLayout(basis: evaluator.basis.columnCount, elements: evaluator.basis.elements.count)
   try Study(options: options, evaluator: evaluator, layout: layout).run(training, tests)

@@ -4,6 +4,7 @@ import Foundation
 import LinearAlgebra
 import Platform
 import Regression
+import TrainingRows
 import VASP
 
 /// A fit of real data from nothing, and of the same data in ten lots that arrive in two orders.
@@ -110,19 +111,13 @@ struct ScratchFit {
       let begin = threadTime()
       let rows = try evaluator.designRows(of: frame, workspace: workspace)
       let between = threadTime()
-      var composition = Array(repeating: 0, count: layout.elements)
-      for element in frame.species { composition[evaluator.basis.index(of: element)!] += 1 }
       lot.sums.append(rows.energy.map { $0 / Double(frame.count) })
-      func key(_ kind: RowKind) -> RowKey { RowKey(block: 0, group: "", kind: kind) }
-      if let energy = frame.labels.energy {
-        try builder.append(
-          layout.energyRow(basisSums: rows.energy, composition: composition, energy: energy), key: key(.energy),
-          atoms: frame.count)
-      }
-      if let forces = frame.labels.forces {
-        try builder.append(
-          layout.forceRows(basis: rows.forces, forces: forces.flatMap { [$0.x, $0.y, $0.z] }), key: key(.force),
-          atoms: frame.count)
+      let labelled = try TrainingRows(frame, evaluator)
+      let own: [(RowKind, Matrix?)] = [
+        (.energy, labelled.energy(basisSums: rows.energy)), (.force, labelled.forces(basis: rows.forces)),
+      ]
+      for case (let kind, let rows?) in own {
+        try builder.append(rows, key: RowKey(block: 0, group: "", kind: kind), atoms: frame.count)
       }
       lot.featurizing += between - begin
       lot.reducing += threadTime() - between

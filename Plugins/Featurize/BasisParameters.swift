@@ -9,6 +9,7 @@ public struct BasisParameters: Sendable {
   let functions: Int
   /// Selection by total degree in place of a number of functions.
   let degree: TotalDegree?
+  let ordering: FunctionOrdering
   let elementsPerFunction: Int
   let radial: RadialKind
   let repels: Bool
@@ -22,6 +23,15 @@ public struct BasisParameters: Sendable {
     functions = try parameters.integer(
       "functions", default: 500, in: 1...20_000,
       "Basis functions per element, the simplest first; unused with degree.")
+    let costs = try parameters.numbers(
+      "costs", default: [2, 1, 5], in: .notNegative,
+      "Which functions are simple: what one unit of n, one of l and each factor cost, in whole numbers; those of the "
+        + "least sum are taken. Unused with degree.")
+    guard costs.count == 3, let radial = Int(exactly: costs[0]), let angular = Int(exactly: costs[1]),
+      let rank = Int(exactly: costs[2])
+    else { throw parameters.refuse("costs", "must be three whole numbers") }
+    ordering = FunctionOrdering(radial: radial, angular: angular, rank: rank)
+    if let problem = ordering.problem { throw parameters.refuse("costs", "is refused: \(problem)") }
     let degrees = try parameters.numbers(
       "degree", default: [], in: .positive,
       "In place of functions: all functions with sum of n/radialWeight + l/angularWeight up to this; one entry for"
@@ -43,7 +53,7 @@ public struct BasisParameters: Sendable {
     elementsPerFunction = try parameters.integer(
       "elementsPerFunction", default: Self.anyNumber, in: 2...Self.anyNumber,
       "Most elements in one function, its centre's included: 2 where no structure has three elements.")
-    radial = try Self.radial(&parameters)
+    self.radial = try Self.radial(&parameters)
     let repulsion = try parameters.choiceOrObjectsByName(
       "repulsion", of: ["auto", "none"], default: "auto",
       "Core repulsion of atoms that come closer than the data: by the elements alone, none, or by pair ('Al-Ti') as "
@@ -87,7 +97,8 @@ public struct BasisParameters: Sendable {
     let automatic = repels ? PairRepulsion.automatic(elements) : [:]
     return BasisSpecification(
       elements: elements, cutoff: cutoff, radial: radial, order: order,
-      functionsPerElement: degree == nil ? functions : nil, totalDegree: degree,
+      functionsPerElement: degree == nil ? functions : nil, ordering: degree == nil ? ordering : .power,
+      totalDegree: degree,
       elementsPerFunction: elementsPerFunction < Self.anyNumber ? elementsPerFunction : nil,
       repulsion: automatic.merging(givenRepulsion) { $1 })
   }

@@ -8,6 +8,7 @@ import Platform
 import Regression
 import StageKit
 import Synchronization
+import TrainingRows
 
 /// Evaluates the linear ACE basis on each source, once.
 public struct FeaturizeStage: SourceStage {
@@ -94,6 +95,8 @@ package struct SourceFeatures {
   private var coreEnergies: [String: Double] = [:]
   private var isolatedAtoms: [String: Double] = [:]
   private let groundState: GroundState
+  /// Numbers of the runs that are cut into stretches.
+  private var runs: [Digest: Int] = [:]
   private let workspace = Workspace()
 
   package init(
@@ -111,8 +114,10 @@ package struct SourceFeatures {
   }
 
   package mutating func add(_ configuration: Configuration, _ summary: FrameSummary) throws {
+    if summary.stretch != nil, runs[summary.unit] == nil { runs[summary.unit] = runs.count }
     let basis = evaluator.basis
-    let block = blockIndex(unit: summary.unit, blocks: FeatureIndex.blocks)
+    let block =
+      summary.stretch.map { FeatureIndex.blocks + $0 } ?? blockIndex(unit: summary.unit, blocks: FeatureIndex.blocks)
     let group = summary.group ?? ""
     let position = Int32(frames.count)
     let composition = basis.composition(of: configuration)
@@ -135,49 +140,33 @@ package struct SourceFeatures {
     frames.append(
       FeatureIndex.Frame(
         frame: summary.frame, ionicStep: summary.ionicStep, atoms: configuration.count, group: group, block: block,
-        level: level, composition: composition, energyPerAtom: energyPerAtom))
+        run: summary.stretch.map { _ in runs[summary.unit]! }, level: level, composition: composition,
+        energyPerAtom: energyPerAtom))
     shortest.merge(try configuration.shortestDistances(within: FeatureIndex.shortDistance), uniquingKeysWith: min)
     // The fit learns what is left when the repulsion has been taken away.
-    let core = try evaluator.repulsion(of: configuration, workspace: workspace)
-    for (element, energy) in zip(configuration.species, core?.energies ?? []) {
+    let labelled = try TrainingRows(configuration, evaluator, workspace: workspace)
+    for (element, energy) in zip(configuration.species, labelled.core?.energies ?? []) {
       coreEnergies[element.symbol] = max(coreEnergies[element.symbol] ?? 0, energy)
     }
     func key(_ kind: RowKind) -> RowKey {
       RowKey(block: block, group: group, kind: kind, level: level, atoms: kind == .force ? 0 : configuration.count)
     }
-    let forces = configuration.labels.forces.map { forces in
-      core.map { core in zip(forces, core.forces).map { $0 - $1 } } ?? forces
-    }
     let (energyRow, strainRows, projections) = try Self.rows(
       of: configuration, evaluator, atMost: largestRows, threads, workspace
     ) { atoms, rows, continues in
       // By symmetry there is nothing to learn of a lone atom but its energy.
-      guard let forces, !isIsolated else { return }
-      let targets = atoms.flatMap { [forces[$0].x, forces[$0].y, forces[$0].z] }
-      try factors.append(
-        layout.forceRows(basis: rows, forces: targets), key: key(.force), atoms: configuration.count,
-        continues: continues)
+      guard !isIsolated, let rows = labelled.forces(of: atoms, basis: rows) else { return }
+      try factors.append(rows, key: key(.force), atoms: configuration.count, continues: continues)
     }
     for part in projections {
       environments[part.element] += part.values.storage
       for atom in part.atoms { sites[part.element] += [position, Int32(atom)] }
     }
-    if let energy = configuration.labels.energy {
-      try factors.append(
-        layout.energyRow(
-          basisSums: energyRow, composition: composition, energy: energy - (core?.energy ?? 0)),
-        key: key(.energy), atoms: configuration.count)
+    if let row = labelled.energy(basisSums: energyRow) {
+      try factors.append(row, key: key(.energy), atoms: configuration.count)
     }
-    guard !isIsolated else { return }
-    if var stress = configuration.labels.stress, let cell = configuration.cell {
-      if let core { stress = stress + (-1 / cell.volume) * core.strainDerivative }
-      let voigt = [
-        stress.x.x, stress.y.y, stress.z.z, (stress.y.z + stress.z.y) / 2, (stress.x.z + stress.z.x) / 2,
-        (stress.x.y + stress.y.x) / 2,
-      ]
-      try factors.append(
-        layout.stressRows(basis: strainRows, stress: voigt, volume: cell.volume, atoms: configuration.count),
-        key: key(.stress), atoms: configuration.count)
+    if !isIsolated, let rows = labelled.stress(basis: strainRows) {
+      try factors.append(rows, key: key(.stress), atoms: configuration.count)
     }
   }
 
@@ -233,17 +222,6 @@ package struct SourceFeatures {
     draft.add("basis.json", basis)
     draft.add("factors.npz", NumPyArchive.encode(factors.finish().encoded()))
     return draft
-  }
-}
-
-extension Basis {
-  /// Atoms of each element, in the basis' order.
-  fileprivate func composition(of configuration: Configuration) -> [Int] {
-    var composition = [Int](repeating: 0, count: elements.count)
-    for element in configuration.species {
-      if let index = index(of: element) { composition[index] += 1 }
-    }
-    return composition
   }
 }
 

@@ -72,18 +72,12 @@ public struct IngestStage: ImportStage {
   private func imported(_ source: ReadSource, in drop: Drop) throws -> ImportedSource {
     var text: [UInt8] = []
     var summaries: [FrameSummary] = []
+    let units = Self.units(of: source, in: drop)
     for (index, configuration) in source.configurations.enumerated() {
       let group = configuration.provenance.group ?? drop.group
-      // The steps of one run belong together; frames of a collection are by themselves, unless they
-      // say that they came from one run.
-      let unit =
-        source.format != .frames
-        ? source.digest
-        : configuration.provenance.source == source.name
-          ? Digest(of: "\(source.digest) \(index)") : Digest(of: configuration.provenance.source)
       summaries.append(
         FrameSummary(
-          frame: index, of: configuration, group: group, unit: unit,
+          frame: index, of: configuration, group: group, unit: units[index].unit, stretch: units[index].stretch,
           content: configuration.structureDigest(tolerance: 1e-4)))
       var kept = configuration
       // Names of files are no part of an artifact: the same content may be dropped under another one.
@@ -96,6 +90,24 @@ public struct IngestStage: ImportStage {
     draft.add("settings.json", try CanonicalJSON.encode(source.settings ?? CalculationSettings()))
     let member = String(source.name.dropFirst(drop.name.count).drop { $0 == "/" })
     return ImportedSource(digest: source.digest, member: member, drafts: [draft])
+  }
+
+  /// What belongs together: the steps of a run; in a collection the frames that name one source, and of those that
+  /// do not the runs that their geometry tells.
+  private static func units(of source: ReadSource, in drop: Drop) -> [(unit: Digest, stretch: Int?)] {
+    guard source.format == .frames else {
+      return source.configurations.map { _ in (source.digest, nil) }
+    }
+    func isNamed(_ configuration: Configuration) -> Bool { configuration.provenance.source != source.name }
+    var runs = FrameRuns()
+    for frame in source.configurations where !isNamed(frame) {
+      runs.add(frame, group: frame.provenance.group ?? drop.group)
+    }
+    var places = runs.places.makeIterator()
+    return source.configurations.map { frame in
+      guard !isNamed(frame), let place = places.next() else { return (Digest(of: frame.provenance.source), nil) }
+      return (Digest(of: "\(source.digest) run \(place.run)"), place.stretch)
+    }
   }
 }
 

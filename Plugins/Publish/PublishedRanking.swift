@@ -45,6 +45,7 @@ struct PublishedRanking {
     Candidate(
       rank: entry.rank, id: id, formula: entry.formula, atomCount: entry.atoms, score: entry.score,
       globalGrade: entry.globalGrade, localGrade: entry.localGrade, forceDeviation: entry.ensembleForceDeviation,
+      energyDeviation: entry.ensembleEnergyDeviation, stressDeviation: entry.ensembleStressDeviation,
       clusterLabel: entry.nearestCluster, atom: entry.atom, atomElement: entry.element, source: name(entry.source),
       frame: entry.frame, reason: entry.reason)
   }

@@ -99,6 +99,11 @@ struct ErrorMeasurement: Sendable {
     if books.compositions > Self.mostCompositions {
       result.notes.append("Energies by composition: the \(Self.mostCompositions) with the most values.")
     }
+    if problem.splitsRuns, !problem.heldOut.isEmpty {
+      result.notes.append(
+        "Held-out frames are stretches of runs whose other steps were learned from, because there are fewer than five "
+          + "runs: their errors are smaller than those of a run that was never seen. Drop more runs, or name a test.")
+    }
     if !problem.hasTests {
       result.notes.append("Nothing is held out: there are fewer than five independent runs, or heldOut is 0.")
     }

@@ -5,17 +5,6 @@ import Platform
 import Regression
 import StageKit
 
-/// A block of a source: the grain of held-out sets and bootstraps.
-struct BlockName: Hashable, Comparable, Sendable {
-  let source: Digest
-  let block: Int
-
-  static func < (a: BlockName, b: BlockName) -> Bool { (a.source, a.block) < (b.source, b.block) }
-
-  /// A pseudo-random order that depends on content alone.
-  fileprivate func lot(_ seed: Int) -> Digest { Digest(of: "held out \(source) \(block) \(seed)") }
-}
-
 /// All sources' factors as one regression problem.
 struct FitProblem: Sendable {
   /// Which blocks a fit learns from.
@@ -29,6 +18,8 @@ struct FitProblem: Sendable {
   let blocks: [BlockName]
   /// Blocks that are kept from the fit whose errors are measured; the published one learns from them.
   let heldOut: Set<BlockName>
+  /// Whether runs had to be split for that.
+  let splitsRuns: Bool
   let references: ReferenceEnergies
   let referenceWords: String
   private(set) var emphasis: Emphasis
@@ -65,15 +56,13 @@ struct FitProblem: Sendable {
       layout: layout,
       sources: known.map { TreeSource(source: $0.source.digest, content: $0.factors, keys: $0.keys) })
     tree.smallestCachedNode = Self.smallestCachedNode(known.count)
-    var frames: [BlockName: Int] = [:]
-    for (source, index) in indices {
-      for frame in index.frames where !options.tests.contains(source.digest, group: frame.group) {
-        frames[BlockName(source: source.digest, block: frame.block), default: 0] += 1
-      }
-    }
-    blocks = frames.keys.sorted()
-    let heldOut = Self.heldOut(frames, options)
-    self.heldOut = heldOut
+    let candidates = HeldOutBlocks(
+      indices.map { source, index in
+        (source.digest, index.frames.filter { !options.tests.contains(source.digest, group: $0.group) })
+      })
+    blocks = candidates.blocks
+    (heldOut, splitsRuns) = candidates.chosen(share: options.heldOutFraction, seed: options.heldOutSeed)
+    let heldOut = heldOut
     tree.isApart = { heldOut.contains(BlockName(source: $0, block: $1)) }
     // What tests the fit must not have any say in it.
     let learned = indices.filter { item in
@@ -156,26 +145,29 @@ struct FitProblem: Sendable {
     try context.keepMemos(kept, of: "merged factors")
   }
 
-  /// - Parameter configurations: for methods that need single rows.
-  func ensemble(of fit: Fit, _ configurations: [SourceArtifact]) throws -> Ensemble? {
+  /// - Parameters:
+  ///   - fit: to these data.
+  ///   - configurations: for methods that need single rows.
+  func ensemble(of fit: Fit, _ data: Data, _ configurations: [SourceArtifact]) throws -> Ensemble? {
     let members = options.ensembleMembers
     switch options.ensembleMethod {
     case "bootstrap":
       return try Ensemble.bootstrap(
         members: members, of: fit, tree: tree, selection: selection(.all), references: references,
-        cache: cache, threads: context.threads, load: load)
+        cache: cache, withoutApart: data == .training, threads: context.threads, load: load)
     case "posterior": return Ensemble.posterior(members: members, of: fit, seed: 1)
     case "leave-group-out":
       let groups = Set(tree.sources.flatMap { $0.keys.map(\.group) })
       let ensemble = try Ensemble.leavingGroupsOut(
-        groups.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }, of: fit, tree: tree, selection: selection(.all),
+        groups.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }, of: fit, tree: tree, selection: selection(data),
         references: references, cache: cache, threads: context.threads, load: load)
       guard ensemble.count < 2 else { return ensemble }
+      if data == .training { return nil }
       throw StageError(
         "leave-group-out needs two groups of configurations or more.",
         remedy: "Put the runs into folders by kind, set config_type, or choose another ensemble method.")
     case "pops":
-      let rows = try PointwiseRows(problem: self, options: options).rows(configurations, context)
+      let rows = try PointwiseRows(problem: self, options: options, data: data).rows(configurations, context)
       return try Ensemble.pointwiseOptimal(members: members, of: fit, rows: rows, seed: 1)
     default: return nil
     }
@@ -265,22 +257,6 @@ struct FitProblem: Sendable {
       return try load(source).errors(coefficients: model.coefficients, referenceEnergies: model.referenceEnergies)
         .compactMap { selection.multiplier(of: $0.key, in: source) > 0 ? .init(source: source, error: $0) : nil }
     }.flatMap { $0 }
-  }
-
-  /// Blocks in an order that their content decides, until the wanted share of frames is reached; of five
-  /// blocks or more at least one.
-  private static func heldOut(_ frames: [BlockName: Int], _ options: FitOptions) -> Set<BlockName> {
-    guard options.heldOutFraction > 0, frames.count >= 5 else { return [] }
-    let order = frames.keys.map { (block: $0, lot: $0.lot(options.heldOutSeed)) }.sorted { $0.lot < $1.lot }
-      .map(\.block)
-    let wanted = options.heldOutFraction * Double(frames.values.reduce(0, +))
-    var chosen: Set<BlockName> = []
-    var held = 0
-    for block in order where Double(held + frames[block]!) <= wanted {
-      chosen.insert(block)
-      held += frames[block]!
-    }
-    return chosen.isEmpty ? [order[0]] : chosen
   }
 }
 

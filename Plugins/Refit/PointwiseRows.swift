@@ -4,6 +4,7 @@ import LinearAlgebra
 import Platform
 import Regression
 import StageKit
+import TrainingRows
 
 /// The weighted rows of single configurations, for pointwise optimal parameter sets. Factors do not keep them:
 /// where a source has more rows than there are functions, its triangle mixes them. So they are computed again
@@ -11,6 +12,7 @@ import StageKit
 struct PointwiseRows {
   let problem: FitProblem
   let options: FitOptions
+  let data: FitProblem.Data
 
   /// Rows of whole configurations in the order of their lots until there are enough, shape [rows][columns].
   func rows(_ configurations: [SourceArtifact], _ context: StageContext) throws -> Matrix {
@@ -21,7 +23,7 @@ struct PointwiseRows {
     }
     var places: [Place] = []
     for (number, (source, index)) in problem.indices.enumerated() {
-      for frame in index.frames {
+      for frame in index.frames where data == .all || !problem.isHeldOut(source, frame) {
         places.append(
           Place(source: number, frame: frame, lot: FitProblem.lot("pointwise", source.digest, frame.frame)))
       }
@@ -45,7 +47,7 @@ struct PointwiseRows {
       let frames = chosen[number]!.sorted { $0.frame < $1.frame }
       let parts = try concurrentMap(frames.count, threads: context.threads) { k in
         try context.checkCancellation()
-        return try rows(of: all[frames[k].frame], group: frames[k].group, layout)
+        return try rows(of: all[frames[k].frame], group: frames[k].group)
       }
       for part in parts { storage += part }
     }
@@ -53,35 +55,10 @@ struct PointwiseRows {
   }
 
   /// As the featurize stage makes them, times the fit's weights; shape [any][columns], row by row.
-  private func rows(of configuration: Configuration, group: String, _ layout: ColumnLayout) throws -> [Double] {
-    let evaluator = problem.evaluator
-    let rows = try evaluator.features(of: configuration).rows
-    let core = try evaluator.repulsion(of: configuration)
-    let atoms = configuration.count
-    var result: [Double] = []
-    func add(_ kind: RowKind, _ make: () -> Matrix) {
+  private func rows(of configuration: Configuration, group: String) throws -> [Double] {
+    try TrainingRows.all(of: configuration, problem.evaluator).flatMap { kind, rows in
       let weight = options.weights.multiplier(group: group, kind: kind)
-      if weight > 0 { result += make().storage.map { $0 * weight } }
+      return weight > 0 ? rows.storage.map { $0 * weight } : []
     }
-    if let energy = configuration.labels.energy {
-      var composition = [Int](repeating: 0, count: layout.elements)
-      for element in configuration.species { composition[evaluator.basis.index(of: element)!] += 1 }
-      add(.energy) {
-        layout.energyRow(basisSums: rows.energy, composition: composition, energy: energy - (core?.energy ?? 0))
-      }
-    }
-    if let forces = configuration.labels.forces {
-      let rest = core.map { core in zip(forces, core.forces).map { $0 - $1 } } ?? forces
-      add(.force) { layout.forceRows(basis: rows.forces, forces: rest.flatMap { [$0.x, $0.y, $0.z] }) }
-    }
-    if let stress = configuration.labels.stress, let cell = configuration.cell {
-      let rest = core.map { stress + (-1 / cell.volume) * $0.strainDerivative } ?? stress
-      let voigt = [
-        rest.x.x, rest.y.y, rest.z.z, (rest.y.z + rest.z.y) / 2, (rest.x.z + rest.z.x) / 2,
-        (rest.x.y + rest.y.x) / 2,
-      ]
-      add(.stress) { layout.stressRows(basis: rows.virial, stress: voigt, volume: cell.volume, atoms: atoms) }
-    }
-    return result
   }
 }

@@ -26,11 +26,12 @@ public struct RefitStage: FoldStage {
     // Held-out errors are those of a fit that never saw the held-out blocks; the potential then
     // learns from everything.
     let test = problem.heldOut.isEmpty ? model : try problem.fit(.training, prior: prior)
-    let ensemble = try problem.ensemble(of: model, inputs.collection(.configurations))
+    let ensemble = try problem.ensemble(of: model, .all, inputs.collection(.configurations))
     let errors = try ErrorMeasurement(
       problem: problem, model: test, whole: model, leftOut: problem.leavingOut(model),
       curve: problem.learningCurve(prior: prior, whole: test), options: options
     ).measure(inputs.collection(.configurations), context)
+    let calibration = try calibration(problem, test, ensemble, inputs.collection(.configurations), context)
     let (potential, shortRange) = try problem.potential(
       model, metadata: ["made_by": "sluice", "project": context.project])
     try problem.cleanCache()
@@ -52,7 +53,8 @@ public struct RefitStage: FoldStage {
         ("referenceEnergies.npy", Matrix([model.referenceEnergies]).numPyBytes),
       ]))
     draft.add("basis.json", problem.basisJSON)
-    draft.add("fit.json", try CanonicalJSON.encode(summary(problem, model, prior, ensemble, errors, shortRange)))
+    draft.add(
+      "fit.json", try CanonicalJSON.encode(summary(problem, model, prior, ensemble, errors, calibration, shortRange)))
     var result = FoldResult(wholes: [draft])
     for note in model.notes + problem.outlierNotes + (ensemble?.notes ?? []) {
       result.diagnostics.append(Diagnostic(.note, code: "fit", cause: note))
@@ -61,9 +63,20 @@ public struct RefitStage: FoldStage {
     return result
   }
 
+  /// Deviations of the ensemble of the fit that never saw what is held out, against its errors there.
+  private func calibration(
+    _ problem: FitProblem, _ test: Fit, _ ensemble: Ensemble?, _ configurations: [SourceArtifact],
+    _ context: StageContext
+  ) throws -> [FitSummary.Calibration] {
+    guard let ensemble, problem.hasTests else { return [] }
+    let own = problem.heldOut.isEmpty ? ensemble : try problem.ensemble(of: test, .training, configurations)
+    guard let own, own.count > 1 else { return [] }
+    return try CalibrationMeasurement(problem: problem, model: test, ensemble: own).measure(configurations, context)
+  }
+
   private func summary(
     _ problem: FitProblem, _ model: Fit, _ prior: String, _ ensemble: Ensemble?, _ errors: ErrorMeasurement.Result,
-    _ shortRange: [Diagnostic]
+    _ calibration: [FitSummary.Calibration], _ shortRange: [Diagnostic]
   ) -> FitSummary {
     let basis = problem.evaluator.basis
     let specification = problem.specification
@@ -98,9 +111,11 @@ public struct RefitStage: FoldStage {
     summary.leftOutSources = errors.sources
     summary.leftOutGroups = errors.groups
     summary.learningCurve = errors.curve
+    summary.calibration = calibration
     summary.outliers = problem.outliers.map(\.summary)
     summary.notes =
-      model.notes + problem.outlierNotes + (ensemble?.notes ?? []) + errors.notes + shortRange.map(\.cause)
+      model.notes + problem.outlierNotes + (ensemble?.notes ?? []) + errors.notes
+      + calibration.map { "Ensemble, on held-out frames: \($0.words)." } + shortRange.map(\.cause)
     summary.parity = errors.parity
     return summary
   }

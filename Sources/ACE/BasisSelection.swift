@@ -2,7 +2,7 @@ import Configurations
 
 extension Basis {
   /// The basis that a specification means: candidates of each block of elements by power order
-  /// (rank + sum n + sum l) or up to a total degree, linearly independent, and free of functions whose
+  /// (see `FunctionOrdering`) or up to a total degree, linearly independent, and free of functions whose
   /// evaluator order could differ between programs. Fewer than asked for where the limits of n and l
   /// allow no more.
   public init(_ specification: BasisSpecification) throws(ACEError) {
@@ -20,7 +20,8 @@ extension Basis {
       } else {
         let wanted = specification.functionsPerElement.map { $0 * elements.count / blocks.count }
         functions[block.centre] += try block.functions(
-          limits: specification.limits(forElements: block.elements.count), wanted: wanted, couplings: &couplings)
+          limits: specification.limits(forElements: block.elements.count), ordering: specification.ordering,
+          wanted: wanted, couplings: &couplings)
       }
       if functions[block.centre].count > ElementBlock.largest { throw ElementBlock.tooMany("ask for fewer") }
     }
@@ -82,18 +83,23 @@ struct ElementBlock {
   }
 
   func functions(
-    limits: BasisSpecification.Limits, wanted: Int?, couplings: inout IndependentCouplings
+    limits: BasisSpecification.Limits, ordering: FunctionOrdering, wanted: Int?,
+    couplings: inout IndependentCouplings
   ) throws(ACEError) -> [BasisFunction] {
     var chosen: [BasisFunction] = []
     let ranks = 1...limits.radial.count
-    let highest = ranks.map { $0 * (1 + limits.radial[$0 - 1] + limits.angular[$0 - 1]) }.max()!
-    for power in 2...highest {
+    func level(_ rank: Int, _ n: Int, _ l: Int) -> Int { ordering.level(rank: rank, radialSum: n, angularSum: l) }
+    let lowest = level(1, 1, 0)
+    let highest = ranks.map { level($0, $0 * limits.radial[$0 - 1], $0 * limits.angular[$0 - 1]) }.max()!
+    for current in lowest...max(lowest, highest) {
       if let wanted, chosen.count >= wanted { break }
-      for rank in ranks where power >= 2 * rank {
+      for rank in ranks where current >= level(rank, rank, 0) {
+        let spare = current - level(rank, rank, 0)
         for species in speciesMultisets(rank: rank) {
-          for ns in radialIndices(species, limit: limits.radial[rank - 1], sum: power - 2 * rank) {
-            let rest = power - rank - ns.reduce(0, +)
-            try append(species, ns, rest, limits.angular[rank - 1], &couplings, &chosen)
+          for ns in radialIndices(species, limit: limits.radial[rank - 1], sum: spare / ordering.radial) {
+            let rest = current - level(rank, ns.reduce(0, +), 0)
+            guard rest % ordering.angular == 0 else { continue }
+            try append(species, ns, rest / ordering.angular, limits.angular[rank - 1], &couplings, &chosen)
           }
         }
         if chosen.count > Self.largest {

@@ -31,9 +31,11 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
   /// Limits of functions that involve 1, 2, … elements; the last holds for all further ones. Empty
   /// where a total degree selects.
   public var limits: [Limits]
-  /// Functions per element, chosen by rank + sum n + sum l and shared equally among blocks of
-  /// elements; nil for all that the limits or the degree allow.
+  /// Functions per element, the simplest by `ordering` and shared equally among blocks of elements; nil for
+  /// all that the limits or the degree allow.
   public var functionsPerElement: Int?
+  /// What a number of functions is counted by.
+  public var ordering: FunctionOrdering
   /// Largest number of elements that a function involves, its centre's included; nil for no limit. Blocks
   /// of more elements leave their share of the functions to the others.
   public var elementsPerFunction: Int?
@@ -47,8 +49,8 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
 
   public init(
     elements: [Element], cutoff: Double, radial: RadialKind = .sBessel, order: Int = 4,
-    limits: [Limits]? = nil, functionsPerElement: Int? = nil, totalDegree: TotalDegree? = nil,
-    elementsPerFunction: Int? = nil, repulsion: [String: PairRepulsion] = [:]
+    limits: [Limits]? = nil, functionsPerElement: Int? = nil, ordering: FunctionOrdering = .power,
+    totalDegree: TotalDegree? = nil, elementsPerFunction: Int? = nil, repulsion: [String: PairRepulsion] = [:]
   ) {
     self.elements = Self.ordered(elements)
     self.cutoff = cutoff
@@ -56,6 +58,7 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     self.order = order
     self.limits = limits ?? (totalDegree == nil ? [Limits.standard.truncated(to: order)] : [])
     self.functionsPerElement = functionsPerElement
+    self.ordering = ordering
     self.elementsPerFunction = elementsPerFunction
     self.repulsion = repulsion
     self.totalDegree = totalDegree
@@ -102,6 +105,7 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     if let count = functionsPerElement, !(1...20_000).contains(count) {
       try refuse("the number of functions per element must lie in 1...20000, not \(count)")
     }
+    if let problem = ordering.problem { try refuse(problem) }
     if let count = elementsPerFunction, !(2...7).contains(count) {
       try refuse("a function must be allowed 2...7 elements, not \(count)")
     }
@@ -129,7 +133,8 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case elements, cutoff, radial, order, limits, functionsPerElement, elementsPerFunction, totalDegree, repulsion
+    case elements, cutoff, radial, order, limits, functionsPerElement, ordering, elementsPerFunction, totalDegree,
+      repulsion
   }
 
   public init(from decoder: any Decoder) throws {
@@ -151,6 +156,7 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
       try values.decodeIfPresent([Limits].self, forKey: .limits)
       ?? (totalDegree == nil ? [Limits.standard.truncated(to: max(order, 1))] : [])
     functionsPerElement = try values.decodeIfPresent(Int.self, forKey: .functionsPerElement)
+    ordering = try values.decodeIfPresent(FunctionOrdering.self, forKey: .ordering) ?? .power
     elementsPerFunction = try values.decodeIfPresent(Int.self, forKey: .elementsPerFunction)
     repulsion = try values.decodeIfPresent([String: PairRepulsion].self, forKey: .repulsion) ?? [:]
   }
@@ -164,6 +170,7 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     if totalDegree == nil { try values.encode(limits, forKey: .limits) }
     try values.encodeIfPresent(totalDegree, forKey: .totalDegree)
     try values.encodeIfPresent(functionsPerElement, forKey: .functionsPerElement)
+    if ordering != .power { try values.encode(ordering, forKey: .ordering) }
     try values.encodeIfPresent(elementsPerFunction, forKey: .elementsPerFunction)
     if !repulsion.isEmpty { try values.encode(repulsion, forKey: .repulsion) }
   }

@@ -12,9 +12,11 @@ public struct FrameSummary: Sendable, Equatable, Codable {
   public var elements: [String]
   /// `config_type`, or the folder it was dropped in.
   public var group: String?
-  /// Frames of one unit are not independent of each other (the steps of one run); held-out sets and
-  /// bootstraps never split a unit.
+  /// Frames of one unit are not independent of each other (the steps of one run).
   public var unit: Digest
+  /// Where a long run within a collection is cut into consecutive stretches (see `FrameRuns`): which of the file's
+  /// stretches this is; nil in a unit that is never split.
+  public var stretch: Int?
   /// Of species, cell, positions and labels: equal for copies.
   public var content: Digest
   /// eV per atom.
@@ -29,7 +31,8 @@ public struct FrameSummary: Sendable, Equatable, Codable {
   public var machineLearned: Bool
 
   public init(
-    frame: Int, of configuration: Configuration, group: String?, unit: Digest, content: Digest
+    frame: Int, of configuration: Configuration, group: String?, unit: Digest, stretch: Int? = nil,
+    content: Digest
   ) {
     let labels = configuration.labels
     let forces = labels.forces?.map(length) ?? []
@@ -41,6 +44,7 @@ public struct FrameSummary: Sendable, Equatable, Codable {
     elements = Set(configuration.species.map(\.symbol)).sorted()
     self.group = group
     self.unit = unit
+    self.stretch = stretch
     self.content = content
     energyPerAtom = energy.flatMap { $0.isFinite ? $0 / Double(max(1, configuration.count)) : nil }
     hasForces = labels.forces != nil

@@ -29,11 +29,13 @@ public struct Ensemble: Sendable {
   /// were computed. Penalty as in `fit`.
   /// - Parameters:
   ///   - selection: the rows that `fit` was made of.
+  ///   - withoutApart: whether members, as `fit`, never see the blocks that the tree keeps apart; their factors
+  ///     are nodes of those that see them.
   ///   - threads: members at a time; the result does not depend on it.
   ///   - load: reads the factors of a source that the cache lacks.
   public static func bootstrap(
     members: Int, of fit: Fit, tree: FactorTree, selection: Selection,
-    references: ReferenceEnergies, cache: some FactorCache, threads: Int = 1,
+    references: ReferenceEnergies, cache: some FactorCache, withoutApart: Bool = false, threads: Int = 1,
     load: @Sendable (Digest) throws -> SourceFactors
   ) throws -> Ensemble {
     let root = tree.root(selection)
@@ -41,7 +43,7 @@ public struct Ensemble: Sendable {
       // A draw that leaves everything out (few sources) is drawn again.
       for attempt in 0..<64 {
         let drawn = root.resampled(member: member, attempt: attempt)
-        let factor = try tree.factor(drawn, cache: cache, load: load)
+        let factor = try tree.factor(withoutApart ? drawn.withoutApart : drawn, cache: cache, load: load)
         if factor.rowCount > 0 { return try solve(fit, tree.layout, factor, references) }
       }
       return (coefficients: fit.coefficients, energies: fit.referenceEnergies)

@@ -9,13 +9,15 @@ public enum CandidateFiles {
   public static func csv(_ candidates: [Candidate]) -> String {
     var text =
       "rank,id,formula,atoms,score,gamma_global,gamma_local,outside,"
-      + "ensemble_force_deviation_eV_per_A,nearest_cluster,cluster_label,worst_atom_from_1,"
+      + "ensemble_force_deviation_eV_per_A,ensemble_energy_deviation_eV_per_atom,"
+      + "ensemble_stress_deviation_eV_per_A3,nearest_cluster,cluster_label,worst_atom_from_1,"
       + "worst_atom_element,source,frame_from_0,reason,folder\n"
     for entry in candidates {
       let fields = [
         String(entry.rank), entry.id, entry.formula, String(entry.atomCount), number(entry.score),
         number(entry.globalGrade), number(entry.localGrade), String(entry.isOutside),
-        entry.forceDeviation.map(number) ?? "", entry.nearestCluster.map { String($0) } ?? "",
+        entry.forceDeviation.map(number) ?? "", entry.energyDeviation.map(number) ?? "",
+        entry.stressDeviation.map(number) ?? "", entry.nearestCluster.map { String($0) } ?? "",
         entry.clusterLabel, entry.atom.map { String($0) } ?? "", entry.atomElement, entry.source,
         String(entry.frame), entry.reason, entry.folder,
       ]
@@ -33,7 +35,8 @@ public enum CandidateFiles {
     var text = "{\n"
     text += "  \"schema\": \(string(schema)),\n  \"version\": \(schemaVersion),\n"
     text += "  \"project\": \(string(project)),\n"
-    text += "  \"units\": {\"ensemble_force_deviation\": \"eV/Å\"},\n"
+    text += "  \"units\": {\"ensemble_force_deviation\": \"eV/Å\", \"ensemble_energy_deviation\": \"eV/atom\", "
+    text += "\"ensemble_stress_deviation\": \"eV/Å³\"},\n"
     text += "  \"counting\": {\"worst_atom\": \"from 1\", \"frame\": \"from 0\"},\n"
     text += "  \"candidates\": " + list(candidates) + ",\n"
     text += "  \"listed_apart\": " + list(listedApart) + "\n}\n"
@@ -56,6 +59,8 @@ public enum CandidateFiles {
       ("gamma_local", finite(entry.localGrade)),
       ("outside", String(entry.isOutside)),
       ("ensemble_force_deviation", entry.forceDeviation.map(finite) ?? "null"),
+      ("ensemble_energy_deviation", entry.energyDeviation.map(finite) ?? "null"),
+      ("ensemble_stress_deviation", entry.stressDeviation.map(finite) ?? "null"),
       ("nearest_cluster", entry.nearestCluster.map { String($0) } ?? "null"),
       ("cluster_label", string(entry.clusterLabel)),
       ("worst_atom", entry.atom.map { String($0) } ?? "null"),

@@ -12,8 +12,11 @@ public struct FeatureIndex: Sendable, Codable, Equatable {
     public var ionicStep: Int
     public var atoms: Int
     public var group: String
-    /// Set of statistically independent units that it belongs to; the grain of held-out sets and bootstraps.
+    /// Set of statistically independent units that it belongs to, or a stretch of a long run; the grain of
+    /// bootstraps.
     public var block: Int
+    /// Blocks of one run are not independent of each other; nil for a block that depends on no other.
+    public var run: Int?
     /// Class of its energy above the source's own lowest, or that of isolated atoms: with block and group the
     /// grain of weights.
     public var level: Int
@@ -23,7 +26,8 @@ public struct FeatureIndex: Sendable, Codable, Equatable {
     public var energyPerAtom: Double?
 
     public init(
-      frame: Int, ionicStep: Int, atoms: Int, group: String, block: Int, level: Int, composition: [Int],
+      frame: Int, ionicStep: Int, atoms: Int, group: String, block: Int, run: Int? = nil, level: Int,
+      composition: [Int],
       energyPerAtom: Double?
     ) {
       self.frame = frame
@@ -31,6 +35,7 @@ public struct FeatureIndex: Sendable, Codable, Equatable {
       self.atoms = atoms
       self.group = group
       self.block = block
+      self.run = run
       self.level = level
       self.composition = composition
       self.energyPerAtom = energyPerAtom
@@ -76,7 +81,7 @@ public struct FeatureIndex: Sendable, Codable, Equatable {
 
   public static func environmentsPart(_ element: String) -> String { "environments-\(element).npy" }
   public static func sitesPart(_ element: String) -> String { "sites-\(element).npy" }
-  /// Blocks that a file of independent frames is divided into.
+  /// Blocks that a file of independent frames is divided into; stretches of long runs are numbered on from here.
   public static let blocks = 10
   /// Distances beyond this are not short, Å.
   public static let shortDistance = 4.0

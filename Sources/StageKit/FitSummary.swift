@@ -46,6 +46,8 @@ public struct FitSummary: Sendable, Codable, Equatable {
   public var leftOutGroups: [LeftOut]
   /// Held-out errors of fits to parts of the training data, from the smallest part to all of it.
   public var learningCurve: [LearningPoint]
+  /// How deviations of the ensemble agree with errors of held-out frames; empty without either.
+  public var calibration: [Calibration]
   public var notes: [String]
   /// Predicted against reference values, for the report: a bounded sample.
   public var parity: [ParityPoint]
@@ -163,6 +165,65 @@ public struct FitSummary: Sendable, Codable, Equatable {
     }
   }
 
+  /// Error bars √(scale² σ² + floor²) from an ensemble's standard deviations σ, made and checked on frames that the
+  /// members never saw: every value with the scale and floor of other runs.
+  public struct Calibration: Sendable, Codable, Equatable {
+    /// "energy" (per atom), "force" or "stress" (components).
+    public var quantity: String
+    /// Of the floor.
+    public var unit: String
+    public var values: Int
+    /// Runs, or blocks of independent frames, that they come from.
+    public var units: Int
+    /// Root mean square error over root mean square deviation, without any scale.
+    public var rawRatio: Double
+    public var scale: Double
+    public var floor: Double
+    /// √ of the mean square of error / error bar of the other half; nil with one unit.
+    public var checkedRatio: Double?
+    /// Shares of errors within one and two error bars; 0.683 and 0.954 of normal errors.
+    public var withinOne: Double?
+    public var withinTwo: Double?
+    public var rankCorrelation: Double?
+    /// Chance that a value among the tenth with the largest errors has the larger deviation.
+    public var largestErrorsAUC: Double?
+    public var groups: [Group]
+    /// Whether the check was passed: ratio 0.8...1.25, shares 0.6...0.8 and 0.9 or more, four units or more.
+    public var isCalibrated: Bool
+
+    public struct Group: Sendable, Codable, Equatable {
+      public var name: String
+      public var values: Int
+      /// As `checkedRatio`, of this group.
+      public var ratio: Double
+
+      public init(name: String, values: Int, ratio: Double) {
+        (self.name, self.values, self.ratio) = (name, values, ratio)
+      }
+    }
+
+    public init(
+      quantity: String, unit: String, values: Int, units: Int, rawRatio: Double, scale: Double, floor: Double,
+      checkedRatio: Double?, withinOne: Double?, withinTwo: Double?, rankCorrelation: Double?,
+      largestErrorsAUC: Double?, groups: [Group], isCalibrated: Bool
+    ) {
+      self.quantity = quantity
+      self.unit = unit
+      self.values = values
+      self.units = units
+      self.rawRatio = rawRatio
+      self.scale = scale
+      self.floor = floor
+      self.checkedRatio = checkedRatio
+      self.withinOne = withinOne
+      self.withinTwo = withinTwo
+      self.rankCorrelation = rankCorrelation
+      self.largestErrorsAUC = largestErrorsAUC
+      self.groups = groups
+      self.isCalibrated = isCalibrated
+    }
+  }
+
   public struct ParityPoint: Sendable, Codable, Equatable {
     /// "energy" (eV/atom) or "force" (eV/Å, one component).
     public var quantity: String
@@ -207,6 +268,7 @@ public struct FitSummary: Sendable, Codable, Equatable {
     leftOutSources = []
     leftOutGroups = []
     learningCurve = []
+    calibration = []
     notes = []
     parity = []
   }

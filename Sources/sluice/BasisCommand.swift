@@ -24,6 +24,7 @@ let basisCommand = Command(
     Option("order", value: "RANK", "Largest number of neighbours in one function, 1 to 6; default 4."),
     Option("functions", value: "N", "Functions per element, the simplest first; default 500."),
     Option("degree", value: "D[,D…]", "In place of --functions: the largest level, for all ranks or for each."),
+    Option("costs", value: "N,L,F", "What one unit of n, of l and each factor cost in the level; default 2,1,5."),
     Option("radial-weight", value: "W", "What n is divided by in the level; default 1."),
     Option("angular-weight", value: "W", "What l is divided by in the level; default 2/3."),
     Option("elements-per-function", value: "N", "Most elements in one function, its centre's included; default all."),
@@ -43,7 +44,7 @@ let basisCommand = Command(
 
 /// Names of the options that describe a basis, and of the parameters they stand for.
 private let descriptions = [
-  "cutoff": "cutoff", "order": "order", "functions": "functions", "degree": "degree",
+  "cutoff": "cutoff", "order": "order", "functions": "functions", "degree": "degree", "costs": "costs",
   "elements-per-function": "elementsPerFunction", "radial-weight": "radialWeight", "angular-weight": "angularWeight",
   "radial": "radial", "lambda": "lambda",
 ]
@@ -113,7 +114,7 @@ private func described(_ arguments: Arguments) throws -> BasisSpecification {
     let content: ParameterValue.Content
     switch option {
     case "radial": content = .text(text)
-    case "degree":
+    case "degree", "costs":
       content = .list(
         try text.split(separator: ",", omittingEmptySubsequences: false).map {
           ParameterValue(.number(try number(String($0), option)))

@@ -28,10 +28,11 @@ struct BasisListing {
     var count: Int { ranks.reduce(0, +) }
   }
 
-  /// By which functions were chosen: the level of a total degree, else rank + sum of n + sum of l.
+  /// By which functions were chosen: the level of a total degree or of the ordering; of a potential that does not say,
+  /// rank + sum of n + sum of l.
   func level(_ f: BasisFunction) -> Double {
     if let degree = specification?.totalDegree { return degree.level(ns: f.ns, ls: f.ls) }
-    return Double(f.rank + f.ns.reduce(0, +) + f.ls.reduce(0, +))
+    return Double((specification?.ordering ?? .power).level(f))
   }
 
   func block(of f: BasisFunction) -> [Int] { [f.centre] + Set(f.neighbors).subtracting([f.centre]).sorted() }

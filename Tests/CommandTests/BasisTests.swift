@@ -16,7 +16,8 @@ struct BasisTests {
       program("basis", "--elements", "Zr,Cu", "--order", "3", "--functions", "60", "--no-timing", "--json"))
     let basis = try Basis(
       BasisSpecification(
-        elements: ["Cu", "Zr"].map { Element(symbol: $0)! }, cutoff: 5, order: 3, functionsPerElement: 60))
+        elements: ["Cu", "Zr"].map { Element(symbol: $0)! }, cutoff: 5, order: 3, functionsPerElement: 60,
+        ordering: .standard))
     #expect(listed["schema"] as? String == "sluice-basis" && listed["columns"] as? Int == basis.columnCount)
     let functions = try #require(listed["functions"] as? [[String: Any]])
     #expect(functions.count == basis.columnCount)
@@ -26,8 +27,13 @@ struct BasisTests {
       #expect(record["neighbors"] as? [String] == f.neighbors.map { basis.elements[$0].symbol })
       #expect(record["n"] as? [Int] == f.ns && record["l"] as? [Int] == f.ls)
       #expect(record["couplings"] as? [Int] == f.couplings)
-      #expect(record["level"] as? Int == f.rank + f.ns.reduce(0, +) + f.ls.reduce(0, +))
+      #expect(record["level"] as? Int == 5 * f.rank + 2 * f.ns.reduce(0, +) + f.ls.reduce(0, +))
     }
+    let power = try json(
+      program("basis", "-e", "W", "--functions", "60", "--costs", "1,1,1", "--no-timing", "--json"))
+    let levels = try #require(power["functions"] as? [[String: Any]]).map { $0["level"] as? Int ?? -1 }
+    #expect(levels.count == 60 && levels.min() == 2 && levels.max()! < 12)
+    #expect(try program("basis", "-e", "W", "--costs", "1,0,1").status == 2)
     let blocks = try #require(listed["blocks"] as? [[String: Any]])
     #expect(blocks.map { $0["functions"] as? Int } == [30, 30, 30, 30])
     let cost = try #require(listed["cost"] as? [String: Any])

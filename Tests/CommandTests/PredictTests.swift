@@ -87,7 +87,8 @@ struct PredictTests {
       let mean = perAtom.reduce(0, +) / 3
       let deviation = (perAtom.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 3).squareRoot()
       guard case .real(let written)? = frame.properties["energy_deviation"],
-        case .perAtomReals(let forces, 1)? = frame.properties["force_deviation"]
+        case .perAtomReals(let forces, 1)? = frame.properties["force_deviation"],
+        case .real(let stress)? = frame.properties["stress_deviation"]
       else {
         Issue.record("no deviations")
         continue
@@ -100,6 +101,10 @@ struct PredictTests {
         // Differences of members are formed in single precision.
         #expect(abs(forces[atom] - largest) < 1e-5 * largest)
       }
+      let stresses = said.map { $0.stress! }
+      let average = (1.0 / 3) * (stresses[0] + stresses[1] + stresses[2])
+      let largest = stresses.map { frobenius($0 + (-1) * average) }.max()!
+      #expect(largest > 0 && abs(stress - largest) < 1e-5 * largest)
     }
     // What is no ensemble of this potential is refused before anything is written.
     let foreign = try Potential(
@@ -223,3 +228,6 @@ struct PredictTests {
     #expect(errors["force_components"] as? Int == 96)
   }
 }
+
+/// √Σ m_ij².
+private func frobenius(_ m: Matrix3) -> Double { (dot(m.x, m.x) + dot(m.y, m.y) + dot(m.z, m.z)).squareRoot() }

@@ -26,6 +26,13 @@ import Testing
     let members = try Matrix(numPyBytes: try #require(parts.first { $0.name == "coefficients.npy" }).bytes)
     #expect(members.rows == 5 && members.storage.allSatisfy(\.isFinite))
     #expect(members.row(0) != members.row(1))
+    // What deviations are worth, on frames that the members of the measured fit never saw.
+    #expect(summary.heldOutBlocks > 0)
+    let energies = try #require(summary.calibration.first { $0.quantity == "energy" })
+    let forces = try #require(summary.calibration.first { $0.quantity == "force" })
+    #expect(forces.values % 48 == 0 && forces.values == 48 * energies.values && forces.rawRatio > 0)
+    #expect(summary.calibration.allSatisfy { !$0.isCalibrated || $0.units >= 4 })
+    #expect(summary.notes.contains { $0.contains("errors of forces are") })
     // Every listed structure says how far members are apart.
     let list = try project.text("outbox/latest/candidates.extxyz")
     #expect(list.contains("force_deviation") && list.contains("energy_deviation"))

@@ -6,7 +6,8 @@ import Testing
   private let entries = [
     Candidate(
       rank: 1, id: "ab12", formula: "W54", atomCount: 54, score: .infinity, globalGrade: 3.25,
-      localGrade: .infinity, forceDeviation: 0.1, nearestCluster: 2, clusterLabel: "surface",
+      localGrade: .infinity, forceDeviation: 0.1, energyDeviation: 0.002, stressDeviation: 1e-4, nearestCluster: 2,
+      clusterLabel: "surface",
       atom: 37, atomElement: "W", source: "pool/a, \"b\".xyz", frame: 0,
       reason: "atom 37, W\noutside", folder: "structures/0001-ab12"),
     Candidate(
@@ -20,9 +21,9 @@ import Testing
       lines.hasSuffix(
         """
         folder
-        1,ab12,W54,54,inf,3.25,inf,true,0.1,2,surface,37,W,"pool/a, ""b"".xyz",0,"atom 37, W
+        1,ab12,W54,54,inf,3.25,inf,true,0.1,0.002,0.0001,2,surface,37,W,"pool/a, ""b"".xyz",0,"atom 37, W
         outside",structures/0001-ab12
-        2,cd34,W,1,1e-07,nan,5.0,false,,,,,,p\u{1}\\\u{2028},12,,
+        2,cd34,W,1,1e-07,nan,5.0,false,,,,,,,,p\u{1}\\\u{2028},12,,
 
         """))
     #expect(CandidateFiles.csv([]).split(separator: "\n").count == 1)
@@ -35,6 +36,14 @@ import Testing
     #expect(records.allSatisfy { $0.count == records[0].count })
     let source = records[0].firstIndex(of: "source")!
     #expect(records[1][source] == entries[0].source)
+    let deviations = records[0].indices.filter { records[0][$0].hasPrefix("ensemble_") }
+    #expect(
+      deviations.map { records[0][$0] } == [
+        "ensemble_force_deviation_eV_per_A", "ensemble_energy_deviation_eV_per_atom",
+        "ensemble_stress_deviation_eV_per_A3",
+      ])
+    #expect(deviations.map { Double(records[1][$0]) } == [0.1, 0.002, 1e-4])
+    #expect(deviations.map { records[2][$0] } == ["", "", ""])
     #expect(records[2][source] == entries[1].source)
     #expect(records[1][records[0].firstIndex(of: "reason")!] == entries[0].reason)
   }
@@ -55,6 +64,9 @@ import Testing
     #expect(list[1]["source"] as? String == entries[1].source)
     #expect(list[0]["reason"] as? String == entries[0].reason)
     #expect(list[1]["nearest_cluster"] is NSNull)
+    #expect(list[0]["ensemble_energy_deviation"] as? Double == 0.002)
+    #expect(list[0]["ensemble_stress_deviation"] as? Double == 1e-4)
+    #expect(list[1]["ensemble_stress_deviation"] is NSNull)
     #expect((object["listed_apart"] as! [Any]).count == 1)
   }
 

@@ -13,6 +13,10 @@ public struct Candidate: Sendable, Equatable {
   public var localGrade: Double
   /// Largest deviation of an ensemble member's force on an atom from the mean force, eV/Å.
   public var forceDeviation: Double?
+  /// Standard deviation of the energy over members, eV/atom.
+  public var energyDeviation: Double?
+  /// Largest distance of a member's stress from the mean (Frobenius norm), eV/Å³.
+  public var stressDeviation: Double?
   public var nearestCluster: Int?
   public var clusterLabel: String
   /// The atom with the largest grade, counted from 1 as viewers of POSCAR files do.
@@ -31,8 +35,9 @@ public struct Candidate: Sendable, Equatable {
 
   public init(
     rank: Int, id: String, formula: String, atomCount: Int, score: Double, globalGrade: Double,
-    localGrade: Double, forceDeviation: Double? = nil, nearestCluster: Int? = nil,
-    clusterLabel: String = "", atom: Int? = nil, atomElement: String = "", source: String,
+    localGrade: Double, forceDeviation: Double? = nil, energyDeviation: Double? = nil,
+    stressDeviation: Double? = nil, nearestCluster: Int? = nil, clusterLabel: String = "", atom: Int? = nil,
+    atomElement: String = "", source: String,
     frame: Int = 0, reason: String = "", folder: String = "", previousRank: Int? = nil
   ) {
     self.rank = rank
@@ -43,6 +48,8 @@ public struct Candidate: Sendable, Equatable {
     self.globalGrade = globalGrade
     self.localGrade = localGrade
     self.forceDeviation = forceDeviation
+    self.energyDeviation = energyDeviation
+    self.stressDeviation = stressDeviation
     self.nearestCluster = nearestCluster
     self.clusterLabel = clusterLabel
     self.atom = atom
