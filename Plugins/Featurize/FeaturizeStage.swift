@@ -12,7 +12,7 @@ import Synchronization
 /// Evaluates the linear ACE basis on each source, once.
 public struct FeaturizeStage: SourceStage {
   public static let description = StageDescription(
-    name: "featurize", version: 4,
+    name: "featurize", version: 5,
     summary: "Evaluates the linear ACE basis: environments for novelty, reduced rows for the fit.",
     takes: [StageInput(.configurations), StageInput(.selection)], gives: [.perSource(.features)])
 

@@ -38,7 +38,9 @@ struct FitProblem: Sendable {
   private let artifacts: [Digest: Artifact]
   private(set) var tree: FactorTree
   /// Of all rows; held-out blocks apart.
-  private var root: FactorTree.Root
+  private(set) var root: FactorTree.Root
+  /// The fits at the present weights, where they have been made.
+  private var trials: [(fit: Fit, prior: String)] = []
   /// nil where nothing repels.
   let shortRange: ShortRangePrior?
   private let smoothness: [Double]
@@ -108,8 +110,10 @@ struct FitProblem: Sendable {
       for multiplier in Self.shortRangeMultipliers {
         tree.prior = try shortRange.factor(
           tree.layout, beside: data, references, weight: multiplier * options.shortRangeWeight)
-        if tree.prior == nil { break }
-        let trial = try fit(.all, prior: options.prior == "ridge" ? "ridge" : "smoothness")
+        if tree.prior == nil { return }
+        // Nearly always the first will do: the fits that follow are these. Relevance takes too long to be tried.
+        trials = options.prior == "automatic-relevance" ? [] : try fits()
+        let trial = try trials.first?.fit ?? fit(.all, prior: "smoothness")
         if try potential(trial).notes.isEmpty { break }
       }
     }
@@ -127,15 +131,25 @@ struct FitProblem: Sendable {
 
   /// A fit to all blocks with the prior that the options name, or that has the greater evidence.
   func fit() throws -> (fit: Fit, prior: String) {
-    let names = options.prior == "evidence" ? ["smoothness", "ridge"] : [options.prior]
-    let fits = try names.map { (fit: try fit(.all, prior: $0), prior: $0) }
+    let fits = try trials.isEmpty ? fits() : trials
     return fits.dropFirst().reduce(fits[0]) { $1.fit.logEvidence > $0.fit.logEvidence ? $1 : $0 }
   }
 
+  /// Fits to all blocks with every prior that comes into question.
+  private func fits() throws -> [(fit: Fit, prior: String)] {
+    let names = options.prior == "evidence" ? ["smoothness", "ridge"] : [options.prior]
+    let factor = try factor(.all)
+    return try concurrentMap(names.count, threads: context.threads) { number in
+      (fit: try fit(to: factor, prior: names[number]), prior: names[number])
+    }
+  }
+
   /// A fit to all blocks, or to those that are not held out.
-  func fit(_ data: Data, prior: String) throws -> Fit {
+  func fit(_ data: Data, prior: String) throws -> Fit { try fit(to: factor(data), prior: prior) }
+
+  private func fit(to factor: TriangularFactor, prior: String) throws -> Fit {
     try Fit(
-      factor(data), layout: tree.layout, references: references, prior: self.prior(named: prior),
+      factor, layout: tree.layout, references: references, prior: self.prior(named: prior),
       regularisation: options.regularisation)
   }
 

@@ -10,7 +10,7 @@ import StageKit
 /// Solves the weighted least-squares problem of all sources from their merged factors.
 public struct RefitStage: FoldStage {
   public static let description = StageDescription(
-    name: "refit", version: 5,
+    name: "refit", version: 6,
     summary: "Fits the potential and its ensemble by merging factors; measures train and held-out errors.",
     takes: [StageInput(.features), StageInput(.configurations)], gives: [.whole(.potential)])
 
@@ -25,11 +25,15 @@ public struct RefitStage: FoldStage {
     let (model, prior) = try problem.fit()
     // Held-out errors are those of a fit that never saw the held-out blocks; the potential then
     // learns from everything.
-    let test = problem.heldOut.isEmpty ? model : try problem.fit(.training, prior: prior)
+    let others = try concurrentMap(2, threads: context.threads) { part in
+      guard part == 0 else { return OtherFits(leftOut: try problem.leavingOut(model)) }
+      let test = problem.heldOut.isEmpty ? model : try problem.fit(.training, prior: prior)
+      return OtherFits(test: test, curve: try problem.learningCurve(prior: prior, whole: test))
+    }
     let ensemble = try problem.ensemble(of: model, inputs.collection(.configurations))
     let errors = try ErrorMeasurement(
-      problem: problem, model: test, whole: model, leftOut: problem.leavingOut(model),
-      curve: problem.learningCurve(prior: prior, whole: test), options: options
+      problem: problem, model: others[0].test ?? model, whole: model, leftOut: others[1].leftOut,
+      curve: others[0].curve, options: options
     ).measure(inputs.collection(.configurations), context)
     let (potential, shortRange) = try problem.potential(
       model, metadata: ["made_by": "sluice", "project": context.project])
@@ -59,6 +63,13 @@ public struct RefitStage: FoldStage {
     }
     result.diagnostics += shortRange + problem.outliers.map(\.diagnostic)
     return result
+  }
+
+  /// Fits that saw less, which are independent of each other.
+  private struct OtherFits {
+    var test: Fit?
+    var curve: [LearningFit] = []
+    var leftOut = LeftOutFits()
   }
 
   private func summary(
