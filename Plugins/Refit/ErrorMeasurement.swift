@@ -75,7 +75,8 @@ struct ErrorMeasurement: Sendable {
       }
       let places = batch.indices.flatMap { k in
         batch[k].frames.map { frame in
-          (source: k, frame: frame, panel: panel(batch[k].source, frame, onCurve: isOnCurve(batch[k].source, frame, shares)))
+          let source = batch[k].source
+          return (source: k, frame: frame, panel: panel(source, frame, onCurve: isOnCurve(source, frame, shares)))
         }
       }
       let predictions = try concurrentMap(places.count, threads: context.threads) { k in

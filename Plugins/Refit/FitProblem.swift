@@ -101,7 +101,7 @@ struct FitProblem: Sendable {
   }
 
   /// A new source costs some merges more where fewer nodes are kept; they take a megabyte each.
-  private static func smallestCachedNode(_ sources: Int) -> Int { max(2, min(12, sources / 32)) }
+  private static func smallestCachedNode(_ sources: Int) -> Int { max(2, min(6, sources / 32)) }
 
   /// Gives the tree as much knowledge of short distances as it needs.
   private mutating func chooseAnchors() throws {

@@ -109,7 +109,8 @@ public final class Journal: Sendable {
     let (generation, length, next) = state.withLock { ($0.generation, $0.length, $0.nextSequence) }
     let bytes = try JournalFolder(fileSystem, folder).load(generation)
     guard bytes.count >= length else {
-      throw .damaged(path: JournalFolder(fileSystem, folder).path(generation), byte: bytes.count, cause: "it is cut off")
+      let path = JournalFolder(fileSystem, folder).path(generation)
+      throw .damaged(path: path, byte: bytes.count, cause: "it is cut off")
     }
     return JournalMark(generation: generation, length: length, next: next, digest: Digest(of: bytes[..<length]))
   }

@@ -92,10 +92,9 @@ public struct FactorTree: Sendable {
     var keys: Set<Digest> = []
     var seen: Set<Digest> = []
     var open = roots.compactMap(\.node)
-    let smallest = min(smallestCachedNode, 4)
     while let current = open.popLast() {
       // Beneath a small node that is taken evenly everything is smaller still.
-      if current.times > 0, current.parts < smallest { continue }
+      if current.times > 0, current.parts < smallestCachedNode { continue }
       guard seen.insert(current.key).inserted else { continue }
       if isCached(current) { keys.insert(current.key) }
       switch current.content {
