@@ -36,6 +36,7 @@ struct FitProblem: Sendable {
   private(set) var outliers: [Outlier] = []
   private(set) var outlierNotes: [String] = []
   private let artifacts: [Digest: Artifact]
+  private let shelf = FactorShelf()
   private(set) var tree: FactorTree
   /// Of all rows; held-out blocks apart.
   private(set) var root: FactorTree.Root
@@ -227,9 +228,11 @@ struct FitProblem: Sendable {
   var cache: MemoFactorCache { MemoFactorCache(context: context, columns: tree.layout.columns) }
 
   var load: @Sendable (Digest) throws -> SourceFactors {
-    { [artifacts, context] source in
-      context.count("sources' factors read", 1)
-      return try Self.factors(artifacts[source]!, context)
+    { [artifacts, context, shelf] source in
+      try shelf.factors(of: source) {
+        context.count("sources' factors read", 1)
+        return try Self.factors(artifacts[source]!, context)
+      }
     }
   }
 

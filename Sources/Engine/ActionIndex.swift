@@ -167,9 +167,8 @@ final class ActionIndex: Sendable {
     state.withLock { state in
       if state.places == nil { load(&state) }
       let fresh = actions.filter { state.places![$0.key] == nil }
-      // Where nothing is new, folders may still have come to rest.
-      let isSettled = !state.settled.actions.contains(false) && !state.settled.objects.contains(false)
-      guard !fresh.isEmpty || !isSettled else { return }
+      // Where nothing is new, folders may have come to rest since.
+      guard !fresh.isEmpty || hasComeToRest(state.settled) else { return }
       let isCrowded =
         !state.isWhole || state.segments.count >= Self.mostSegments
         || state.places!.count + fresh.count > 2 * actions.count + 100
@@ -177,6 +176,15 @@ final class ActionIndex: Sendable {
       try? write(isCrowded ? actions : fresh, anew: isCrowded)
       state.places = nil
       state.segments = []
+    }
+  }
+
+  private func hasComeToRest(_ settled: Settled) -> Bool {
+    guard settled.actions.contains(false) || settled.objects.contains(false),
+      let now = try? fileSystem.currentTime(in: store.folder)
+    else { return false }
+    return (0..<512).contains { index in
+      !(index < 256 ? settled.actions[index] : settled.objects[index - 256]) && stamp(index, now: now) != nil
     }
   }
 

@@ -156,6 +156,7 @@ final class Pass: Sendable {
     var scans: [String: DropScan] = [:]
     /// Stages that were gone through.
     var finished: Set<String> = []
+    var lastKeys: [UInt8]?
     /// Actions that could not be performed this time, by key.
     var unreadable: [Digest: Diagnostic] = [:]
   }
@@ -334,10 +335,19 @@ final class Pass: Sendable {
     runner.store.passEnded(recorded)
   }
 
+  /// What the last finished run depended on; read once.
+  func lastKeys() throws -> LastKeys? {
+    if let bytes = known.withLock({ $0.lastKeys }) { return LastKeys(bytes) }
+    guard let bytes = try LastKeys.bytes(runner.store) else { return nil }
+    known.withLock { $0.lastKeys = bytes }
+    return LastKeys(bytes)
+  }
+
   /// Why these actions run, against what the last finished run depended on.
   private func explain(_ actions: [PendingAction], _ stage: PlannedStage, _ inputs: BoundInputs) throws {
-    let reasons = Reasons(last: try LastKeys.load(runner.store))
+    let reasons = Reasons(last: try lastKeys())
     let differences = reasons.differences(stage, finder.stageKey(stage))
+    if actions.count > 8 { reasons.last?.stage(stage.id)?.prepare() }
     tally.explain(stage.id, actions.map { reasons.explain($0, of: stage, differences, inputs) })
   }
 
@@ -366,7 +376,7 @@ final class Pass: Sendable {
     }
 
     let known = LastKeys.state(stages)
-    let last = try LastKeys.load(runner.store)
+    let last = try lastKeys()
     let isSame = last?.state == known
     for (index, finished) in stages.enumerated() {
       let sources = finished.outputs.sources

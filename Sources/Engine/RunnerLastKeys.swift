@@ -139,9 +139,15 @@ struct LastKeys {
 
   func stage(_ id: String) -> StageKeys? { stages.first { $0.id == id } }
 
-  /// nil where no run has finished yet, or where the note cannot be read: it only explains.
-  static func load(_ store: any ActionStore) throws -> LastKeys? {
-    try store.memo(place).flatMap { try? LastKeys($0) }
+  /// nil where no run has finished yet, or where what it kept cannot be read: it only explains.
+  static func load(_ store: any ActionStore) throws -> LastKeys? { try bytes(store).flatMap { LastKeys($0) } }
+
+  /// What `init` takes: for a pass, which asks more than once.
+  static func bytes(_ store: any ActionStore) throws -> [UInt8]? { try store.memo(place) }
+
+  init?(_ bytes: [UInt8]) {
+    guard let decoded = try? LastKeys(decoding: bytes) else { return nil }
+    self = decoded
   }
 
   // MARK: Encoding
@@ -221,7 +227,7 @@ struct LastKeys {
     }
   }
 
-  private init(_ bytes: [UInt8]) throws {
+  private init(decoding bytes: [UInt8]) throws {
     var decoder = try CompactDecoder(bytes)
     guard try decoder.number() == Self.version else { throw CompactDecoder.Damaged() }
     state = try decoder.digest()

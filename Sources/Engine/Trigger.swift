@@ -110,7 +110,7 @@ extension Pass {
   /// What a stage that would run waits for; nil where it is due.
   func waiting(_ stage: PlannedStage, _ inputs: BoundInputs) throws -> Waiting? {
     guard let trigger = stage.trigger, let now = runner.now, !runner.ignoresTriggers,
-      let last = try LastKeys.load(runner.store),
+      let last = try lastKeys(),
       let before = last.stage(stage.id), let known = before.action("all")
     else { return nil }
     // Another pipeline is no new data: what was asked for is done at once.

@@ -188,7 +188,7 @@ let shapes: [(Int, Int, Int)] = [(1, 1, 1), (3, 5, 2), (17, 33, 9), (64, 1, 64),
   func rotationsMakeATriangle(_ shape: (leading: Int, rows: Int, columns: Int)) {
     var a = randomMatrix(shape.rows, shape.columns, seed: 12)
     for i in 0..<shape.rows {
-      for j in min(shape.leading, shape.columns)..<max(shape.leading, min(i, shape.columns)) { a[i, j] = 0 }
+      for j in shape.leading..<min(shape.leading + i, shape.columns) { a[i, j] = 0 }
     }
     a[2, 0] = 0  // nothing to eliminate
     let kept = min(shape.rows, shape.columns)
@@ -208,11 +208,11 @@ let shapes: [(Int, Int, Int)] = [(1, 1, 1), (3, 5, 2), (17, 33, 9), (64, 1, 64),
     let spectrum = try SingularSpectrum(a, b)
     let expected = whole.left.transposedTimes(b)
     for k in whole.values.indices {
-      #expect(abs(spectrum.values[k] - whole.values[k]) < 1e-14 * whole.values[0], "value \(k)")
+      #expect(abs(spectrum.values[k] - whole.values[k]) < 1e-13 * whole.values[0], "value \(k)")
     }
     // Vectors of values near rounding are not determined.
     for k in whole.values.indices where whole.values[k] > 1e-6 * whole.values[0] {
-      #expect(abs(abs(spectrum.rotated[k]) - abs(expected[k])) < 1e-8, "component \(k)")
+      #expect(abs(abs(spectrum.rotated[k]) - abs(expected[k])) < 1e-7, "component \(k)")
     }
     let length = b.reduce(0) { $0 + $1 * $1 }
     #expect(abs(spectrum.rotated.reduce(0) { $0 + $1 * $1 } - length) < 1e-12 * length)
