@@ -39,9 +39,9 @@ extension Matrix {
     return result
   }
 
-  /// The upper triangle that rotations of neighbouring rows make of this matrix, of which row i is zero between
-  /// its first `leading` columns and column i: what is left to eliminate when columns are put in front of a
-  /// triangle. O(leading · columns²) operations. Its diagonal is not negative.
+  /// The upper triangle that rotations of neighbouring rows, bottom up, make of `leading` columns in front of a
+  /// triangle: of row i all entries from column `leading` up to column `leading + i` are zero. Takes
+  /// O(leading · columns²) operations; the diagonal is not negative.
   public func rotatedToTriangle(leading: Int) -> Matrix {
     var result = self
     result.storage.withUnsafeMutableBufferPointer { values in
