@@ -50,12 +50,12 @@ struct ScratchFit {
     let load: @Sendable (Digest) throws -> SourceFactors = { byName[$0]! }
     let selection = Selection(weights: Weights())
     let references = ReferenceEnergies.leastSquares(elements: basis.elements.count)
-    func solve(_ factor: TriangularFactor) throws -> Fit {
-      try Fit(factor, layout: layout, references: references, prior: .ridge)
+    func solve(_ factor: TriangularFactor, _ regularisation: Regularisation) throws -> Fit {
+      try Fit(factor, layout: layout, references: references, prior: .ridge, regularisation: regularisation)
     }
     let factor = try FactorTree(layout: layout, sources: sources)
       .factor(selection, cache: NoFactorCache(), threads: threads, load: load)
-    let fit = try solve(factor)
+    let fit = try solve(factor, .evidence)
     print(
       "from nothing: \(fixed(wallTime() - start.wall, 1)) s, processor \(fixed(processTime() - start.cpu, 1)) s "
         + "(features \(fixed(lots.reduce(0) { $0 + $1.featurizing }, 1)), "
@@ -71,7 +71,7 @@ struct ScratchFit {
         let begin = processTime()
         last = try FactorTree(layout: layout, sources: order[..<count].map { sources[$0] })
           .factor(selection, cache: cache, threads: threads, load: load)
-        _ = try solve(last)
+        _ = try solve(last, .evidence)
         times.append(processTime() - begin)
       }
       print(
@@ -83,7 +83,7 @@ struct ScratchFit {
 
   /// All rows merged in another order, without a tree.
   private func compareWithOneReduction(
-    _ lots: [Lot], _ fit: Fit, _ layout: ColumnLayout, _ solve: (TriangularFactor) throws -> Fit
+    _ lots: [Lot], _ fit: Fit, _ layout: ColumnLayout, _ solve: (TriangularFactor, Regularisation) throws -> Fit
   ) throws {
     var chain = TriangularFactor(columns: layout.columns)
     let weights = Weights()
@@ -92,14 +92,18 @@ struct ScratchFit {
         chain = TriangularFactor.merge(leaf.factor.scaled(by: weights.multiplier(of: leaf.key)), chain)
       }
     }
-    let other = try solve(chain)
     func energies(_ fit: Fit) -> [Double] {
       lots.flatMap(\.sums).map { sums in
         zip(sums, fit.coefficients).reduce(0) { $0 + $1.0 * $1.1 } + fit.referenceEnergies[0]
       }
     }
-    let difference = zip(energies(fit), energies(other)).map { abs($0 - $1) }.max() ?? 0
-    print("energies of the tree and of one chain in another order differ by at most \(difference) eV/atom")
+    let own = energies(fit)
+    for (words, regularisation) in [
+      ("with the strength of the prior chosen anew", Regularisation.evidence), ("at the same", .fixed(fit.lambda)),
+    ] {
+      let difference = zip(own, energies(try solve(chain, regularisation))).map { abs($0 - $1) }.max() ?? 0
+      print("energies of the tree and of one chain in another order, \(words): at most \(difference) eV/atom apart")
+    }
   }
 
   private static func lot(_ frames: [Configuration], _ evaluator: Evaluator, _ layout: ColumnLayout) throws -> Lot {

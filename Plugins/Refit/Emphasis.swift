@@ -45,6 +45,7 @@ struct Emphasis: Sendable {
   func multiplier(of key: RowKey, in source: Digest) -> Double {
     if tests.contains(source, group: key.group) { return 0 }
     if key.level == EnergyLevel.isolatedAtom { return exact.contains(source) ? 0 : 1 }
+    if outliers.isEmpty && byEnergy.isEmpty { return 1 }
     let unit = Unit(source: source, block: key.block, group: key.group, level: key.level)
     let outlier = outliers.isEmpty ? 1 : outliers[OutlierUnit(unit: unit, kind: key.kind)] ?? 1
     return outlier * (byEnergy[unit] ?? 1)

@@ -20,6 +20,8 @@ struct ErrorMeasurement: Sendable {
 
   /// Sources whose configurations are in memory at a time.
   private static let sourcesAtOnce = 16
+  /// One of so many held-out atoms that errors are measured with is on the learning curve, where not all can be.
+  private static let curveShare = 4
   /// Points of one kind in the parity plots.
   private static let paritySample = 1500
   /// Lines of the table by composition.
@@ -73,7 +75,8 @@ struct ErrorMeasurement: Sendable {
       }
       let places = batch.indices.flatMap { k in
         batch[k].frames.map { frame in
-          (source: k, frame: frame, panel: panel(batch[k].source, frame, onCurve: isHeldOut(batch[k].source, frame)))
+          let source = batch[k].source
+          return (source: k, frame: frame, panel: panel(source, frame, onCurve: isOnCurve(source, frame, shares)))
         }
       }
       let predictions = try concurrentMap(places.count, threads: context.threads) { k in
@@ -96,6 +99,10 @@ struct ErrorMeasurement: Sendable {
       result.notes.append(
         "\(what) errors are those of a sample of about \(options.errorAtoms) atoms, \(percent(share)) of all.")
     }
+    if shares.curve < 1, !curve.isEmpty {
+      result.notes.append(
+        "The learning curve is drawn through about \(options.errorAtoms / Self.curveShare) held-out atoms.")
+    }
     if books.compositions > Self.mostCompositions {
       result.notes.append("Energies by composition: the \(Self.mostCompositions) with the most values.")
     }
@@ -115,7 +122,7 @@ struct ErrorMeasurement: Sendable {
   }
 
   /// Which share of the frames is looked at. Predicting all of them would take longer the more there are.
-  private func shares() -> (training: Double, heldOut: Double) {
+  private func shares() -> (training: Double, heldOut: Double, curve: Double) {
     var (training, heldOut) = (0, 0)
     for (source, index) in problem.indices {
       for frame in index.frames {
@@ -123,7 +130,15 @@ struct ErrorMeasurement: Sendable {
       }
     }
     func share(_ atoms: Int) -> Double { min(1, Double(options.errorAtoms) / Double(max(1, atoms))) }
-    return (share(training), share(heldOut))
+    return (share(training), share(heldOut), share(Self.curveShare * heldOut))
+  }
+
+  /// Whether a held-out frame is one of those that the learning curve is drawn through: a few, since each of its
+  /// models predicts them.
+  private func isOnCurve(
+    _ source: Source, _ frame: FeatureIndex.Frame, _ shares: (training: Double, heldOut: Double, curve: Double)
+  ) -> Bool {
+    isHeldOut(source, frame) && (shares.curve == 1 || lot(source, frame) < shares.curve)
   }
 
   private func percent(_ share: Double) -> String { "\((share * 1000).rounded() / 10) %" }

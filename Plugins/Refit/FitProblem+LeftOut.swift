@@ -29,8 +29,9 @@ extension FitProblem {
   func leavingOut(_ fit: Fit) throws -> LeftOutFits {
     var result = LeftOutFits()
     if indices.count > 1, options.leaveOut > 0 {
-      let order = indices.map(\.source.digest).sorted { Self.lot("left out", $0) < Self.lot("left out", $1) }
-      let chosen = Array(order.prefix(options.leaveOut))
+      let order = indices.map { (source: $0.source.digest, lot: Self.lot("left out", $0.source.digest)) }
+        .sorted { $0.lot < $1.lot }
+      let chosen = order.prefix(options.leaveOut).map(\.source)
       let selection = selection(.all)
       let models = try concurrentMap(chosen.count, threads: context.threads) { index in
         try context.checkCancellation()
@@ -96,50 +97,63 @@ extension FitProblem {
     guard !heldOut.isEmpty else { return [] }
     var bare = tree
     bare.prior = nil
-    let training = selection(.training)
     let bySource = indices.count >= Self.manySources
-    var parts: [(selection: Regression.Selection, units: Int, configurations: Int)] = []
-    for halvings in (0..<8).reversed() {
-      let limit = halvings == 0 ? UInt64.max : UInt64.max >> UInt64(halvings)
-      let isIn: @Sendable (Digest, Int) -> Bool = { source, block in
-        bySource
-          ? source.leadingBits <= limit : Self.lot("learning curve", source, block).leadingBits <= limit
+    // Sources (or blocks) and configurations by how often the halves that they are in can be halved.
+    var sizes = [(units: Int, configurations: Int)](repeating: (0, 0), count: Self.halvings)
+    var halves: [BlockName: Int] = [:]
+    for (source, index) in indices {
+      var last = -1
+      for frame in index.frames {
+        let block = BlockName(source: source.digest, block: frame.block)
+        guard !heldOut.contains(block) else { continue }
+        let lot = bySource ? source.digest : Self.lot("learning curve", source.digest, frame.block)
+        let half = min(lot.leadingBits.leadingZeroBitCount, Self.halvings - 1)
+        sizes[half].configurations += 1
+        let isNew = bySource ? last < 0 : halves.updateValue(half, forKey: block) == nil
+        if isNew { sizes[half].units += 1 }
+        last = half
       }
-      var units: Set<BlockName> = []
-      var configurations = 0
-      for (source, index) in indices {
-        for frame in index.frames {
-          let block = BlockName(source: source.digest, block: frame.block)
-          guard !heldOut.contains(block), isIn(source.digest, frame.block) else { continue }
-          units.insert(bySource ? BlockName(source: source.digest, block: 0) : block)
-          configurations += 1
-        }
-      }
-      guard !units.isEmpty, parts.last?.configurations != configurations else { continue }
-      var selection = training
-      selection.multiplicity = { isIn($0, $1) ? training.multiplicity($0, $1) : 0 }
-      parts.append((selection, units.count, configurations))
+    }
+    var parts: [(root: FactorTree.Root, units: Int, configurations: Int)] = []
+    for halvings in (0..<Self.halvings).reversed() {
+      let (units, configurations) = sizes[halvings...].reduce((0, 0)) { ($0.0 + $1.units, $0.1 + $1.configurations) }
+      guard units > 0, parts.last?.configurations != configurations else { continue }
+      parts.append((part(halvings, bySource ? nil : halves), units, configurations))
     }
     return try parts.enumerated().compactMap { number, part in
       guard number < parts.count - 1 else {
         return LearningFit(units: part.units, configurations: part.configurations, model: whole.linearModel)
       }
-      guard let model = try model(of: part.selection, bare, prior: prior) else { return nil }
+      guard let model = try model(of: part.root, bare, prior: prior) else { return nil }
       return LearningFit(units: part.units, configurations: part.configurations, model: model)
     }
   }
 
-  private func model(of selection: Regression.Selection, _ tree: FactorTree, prior: String) throws -> LinearModel? {
-    guard let factorKey = tree.key(selection) else { return nil }
+  /// Parts of a learning curve.
+  private static let halvings = 8
+
+  /// The training data of the sources, or of the blocks given, that stay after so many halvings.
+  private func part(_ halvings: Int, _ halves: [BlockName: Int]?) -> FactorTree.Root {
+    guard let halves else { return root.beginning(zeroBits: halvings) }
+    let training = selection(.training)
+    var selection = training
+    selection.multiplicity = { source, block in
+      halves[BlockName(source: source, block: block)] ?? -1 >= halvings ? training.multiplicity(source, block) : 0
+    }
+    return tree.root(selection)
+  }
+
+  private func model(of root: FactorTree.Root, _ tree: FactorTree, prior: String) throws -> LinearModel? {
+    guard let factorKey = root.key else { return nil }
     var key = DigestBuilder()
-    key.add("learning curve 1")
+    key.add("learning curve 2")
     key.add(factorKey)
     key.add(Digest(of: basisJSON))
     key.add(prior)
     key.add("\(options.regularisation) \(references.fixed)")
     let bytes = try context.memo(key.finish()) {
       context.count("learning curve fits", 1)
-      let factor = try tree.factor(selection, cache: cache, threads: context.threads, load: load)
+      let factor = try tree.factor(root, cache: cache, threads: context.threads, load: load)
       do {
         let fit = try Fit(
           factor, layout: tree.layout, references: references, prior: self.prior(named: prior),

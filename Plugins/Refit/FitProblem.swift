@@ -27,9 +27,12 @@ struct FitProblem: Sendable {
   private(set) var outliers: [Outlier] = []
   private(set) var outlierNotes: [String] = []
   private let artifacts: [Digest: Artifact]
+  private let shelf = FactorShelf()
   private(set) var tree: FactorTree
   /// Of all rows; held-out blocks apart.
-  private var root: FactorTree.Root
+  private(set) var root: FactorTree.Root
+  /// The fits at the present weights, where they have been made.
+  private var trials: [(fit: Fit, prior: String)] = []
   /// nil where nothing repels.
   let shortRange: ShortRangePrior?
   private let smoothness: [Double]
@@ -88,7 +91,7 @@ struct FitProblem: Sendable {
   }
 
   /// A new source costs some merges more where fewer nodes are kept; they take a megabyte each.
-  private static func smallestCachedNode(_ sources: Int) -> Int { max(2, min(12, sources / 32)) }
+  private static func smallestCachedNode(_ sources: Int) -> Int { max(2, min(6, sources / 32)) }
 
   /// Gives the tree as much knowledge of short distances as it needs.
   private mutating func chooseAnchors() throws {
@@ -97,8 +100,10 @@ struct FitProblem: Sendable {
       for multiplier in Self.shortRangeMultipliers {
         tree.prior = try shortRange.factor(
           tree.layout, beside: data, references, weight: multiplier * options.shortRangeWeight)
-        if tree.prior == nil { break }
-        let trial = try fit(.all, prior: options.prior == "ridge" ? "ridge" : "smoothness")
+        if tree.prior == nil { return }
+        // Nearly always the first will do: the fits that follow are these. Relevance takes too long to be tried.
+        trials = options.prior == "automatic-relevance" ? [] : try fits()
+        let trial = try trials.first?.fit ?? fit(.all, prior: "smoothness")
         if try potential(trial).notes.isEmpty { break }
       }
     }
@@ -117,18 +122,28 @@ struct FitProblem: Sendable {
   /// A fit to all blocks with the prior that the options name, or that has the greater evidence: among those that
   /// repel atoms which are closer than the data, where any of them does.
   func fit() throws -> (fit: Fit, prior: String) {
-    let names = options.prior == "evidence" ? ["smoothness", "ridge"] : [options.prior]
-    let fits = try names.map { (fit: try fit(.all, prior: $0), prior: $0) }
+    let fits = try trials.isEmpty ? fits() : trials
     let best = fits.dropFirst().reduce(fits[0]) { $1.fit.logEvidence > $0.fit.logEvidence ? $1 : $0 }
     func repels(_ fit: Fit) throws -> Bool { try potential(fit).notes.isEmpty }
     if try fits.count == 1 || repels(best.fit) { return best }
     return try fits.first { try repels($0.fit) } ?? best
   }
 
+  /// Fits to all blocks with every prior that comes into question.
+  private func fits() throws -> [(fit: Fit, prior: String)] {
+    let names = options.prior == "evidence" ? ["smoothness", "ridge"] : [options.prior]
+    let factor = try factor(.all)
+    return try concurrentMap(names.count, threads: context.threads) { number in
+      (fit: try fit(to: factor, prior: names[number]), prior: names[number])
+    }
+  }
+
   /// A fit to all blocks, or to those that are not held out.
-  func fit(_ data: Data, prior: String) throws -> Fit {
+  func fit(_ data: Data, prior: String) throws -> Fit { try fit(to: factor(data), prior: prior) }
+
+  private func fit(to factor: TriangularFactor, prior: String) throws -> Fit {
     try Fit(
-      factor(data), layout: tree.layout, references: references, prior: self.prior(named: prior),
+      factor, layout: tree.layout, references: references, prior: self.prior(named: prior),
       regularisation: options.regularisation)
   }
 
@@ -209,9 +224,11 @@ struct FitProblem: Sendable {
   var cache: MemoFactorCache { MemoFactorCache(context: context, columns: tree.layout.columns) }
 
   var load: @Sendable (Digest) throws -> SourceFactors {
-    { [artifacts, context] source in
-      context.count("sources' factors read", 1)
-      return try Self.factors(artifacts[source]!, context)
+    { [artifacts, context, shelf] source in
+      try shelf.factors(of: source) {
+        context.count("sources' factors read", 1)
+        return try Self.factors(artifacts[source]!, context)
+      }
     }
   }
 

@@ -25,13 +25,18 @@ public struct RefitStage: FoldStage {
     let (model, prior) = try problem.fit()
     // Held-out errors are those of a fit that never saw the held-out blocks; the potential then
     // learns from everything.
-    let test = problem.heldOut.isEmpty ? model : try problem.fit(.training, prior: prior)
-    let ensemble = try problem.ensemble(of: model, .all, inputs.collection(.configurations))
+    let others = try concurrentMap(2, threads: context.threads) { part in
+      guard part == 0 else { return OtherFits(leftOut: try problem.leavingOut(model)) }
+      let test = problem.heldOut.isEmpty ? model : try problem.fit(.training, prior: prior)
+      return OtherFits(test: test, curve: try problem.learningCurve(prior: prior, whole: test))
+    }
+    let test = others[0].test ?? model
+    let configurations = inputs.collection(.configurations)
+    let ensemble = try problem.ensemble(of: model, .all, configurations)
     let errors = try ErrorMeasurement(
-      problem: problem, model: test, whole: model, leftOut: problem.leavingOut(model),
-      curve: problem.learningCurve(prior: prior, whole: test), options: options
-    ).measure(inputs.collection(.configurations), context)
-    let calibration = try calibration(problem, test, ensemble, inputs.collection(.configurations), context)
+      problem: problem, model: test, whole: model, leftOut: others[1].leftOut, curve: others[0].curve, options: options
+    ).measure(configurations, context)
+    let calibration = try calibration(problem, test, ensemble, configurations, context)
     let (potential, shortRange) = try problem.potential(
       model, metadata: ["made_by": "sluice", "project": context.project])
     try problem.cleanCache()
@@ -72,6 +77,13 @@ public struct RefitStage: FoldStage {
     let own = problem.heldOut.isEmpty ? ensemble : try problem.ensemble(of: test, .training, configurations)
     guard let own, own.count > 1 else { return [] }
     return try CalibrationMeasurement(problem: problem, model: test, ensemble: own).measure(configurations, context)
+  }
+
+  /// Fits that saw less, which are independent of each other.
+  private struct OtherFits {
+    var test: Fit?
+    var curve: [LearningFit] = []
+    var leftOut = LeftOutFits()
   }
 
   private func summary(

@@ -15,66 +15,106 @@ struct SourceTable: Sendable {
   /// In digest order.
   let entries: [Entry]
 
-  /// Reading ten thousand small files takes longer than a fit, so they are kept in pages: sources whose
-  /// digests begin alike, up to `largestPage` of them. A new source changes the page it comes to.
+  private static let pages = SourcePages(use: "sources of a fit 2", parts: ["index.json", "factors.npz"])
+
   init(_ features: [SourceArtifact], _ context: StageContext) throws {
-    let pages = Self.pages(features[...], bit: 0)
-    entries = try concurrentMap(pages.count, threads: context.threads) { try Self.read(pages[$0], context) }
-      .flatMap { $0 }
-  }
-
-  private static let largestPage = 48
-
-  private struct Line: Codable {
-    var index: FeatureIndex
-    var keys: [RowKey]
-  }
-
-  /// Runs of sources in digest order; which ones depends on the set of sources alone.
-  private static func pages(_ sources: ArraySlice<SourceArtifact>, bit: Int) -> [ArraySlice<SourceArtifact>] {
-    guard sources.count > largestPage else { return sources.isEmpty ? [] : [sources] }
-    let split = sources.firstIndex { $0.source.digest.bit(bit) } ?? sources.endIndex
-    return pages(sources[..<split], bit: bit + 1) + pages(sources[split...], bit: bit + 1)
-  }
-
-  private static func read(_ page: ArraySlice<SourceArtifact>, _ context: StageContext) throws -> [Entry] {
-    var key = DigestBuilder()
-    key.add("sources of a fit 1")
-    for item in page {
-      key.add(try part(item.artifact, "index.json").digest)
-      key.add(try part(item.artifact, "factors.npz").digest)
+    let lines = try Self.pages.lines(features, context) { item, encoder in
+      let index = try CanonicalJSON.decode(FeatureIndex.self, context.bytes(item.artifact, "index.json"))
+      encoder.add(index)
+      let keys = try Self.keys(item.artifact, context)
+      encoder.add(keys.count)
+      for key in keys { encoder.add(key) }
+    } read: { decoder in
+      let index = try decoder.featureIndex()
+      return (index: index, keys: try (0..<(try decoder.count())).map { _ in try decoder.rowKey() })
     }
-    let bytes = try context.memo(key.finish()) {
-      try CanonicalJSON.encode(try page.map { try line($0.artifact, context) })
-    }
-    let lines = try CanonicalJSON.decode([Line].self, bytes)
-    guard lines.count == page.count else { throw StageError("a kept page of sources is damaged") }
-    return try zip(page, lines).map { item, line in
+    entries = try zip(features, lines).map { item, line in
       Entry(
-        source: item.source, index: line.index, factors: try part(item.artifact, "factors.npz").digest,
+        source: item.source, index: line.index, factors: try SourcePages.part(item.artifact, "factors.npz").digest,
         keys: line.keys)
     }
-  }
-
-  private static func line(_ artifact: Artifact, _ context: StageContext) throws -> Line {
-    Line(
-      index: try CanonicalJSON.decode(FeatureIndex.self, context.bytes(artifact, "index.json")),
-      keys: try keys(artifact, context))
   }
 
   /// The keys of a source's factors; they stand in the factors' own index, which is read once.
   private static func keys(_ artifact: Artifact, _ context: StageContext) throws -> [RowKey] {
     var key = DigestBuilder()
     key.add("factor keys")
-    key.add(try part(artifact, "factors.npz").digest)
+    key.add(try SourcePages.part(artifact, "factors.npz").digest)
     let bytes = try context.memo(key.finish()) {
       try CanonicalJSON.encode(try FitProblem.factors(artifact, context).leaves.map(\.key))
     }
     return try CanonicalJSON.decode([RowKey].self, bytes)
   }
+}
 
-  private static func part(_ artifact: Artifact, _ name: String) throws -> ArtifactPart {
-    guard let part = artifact.part(name) else { throw StageError("a source's features have no part '\(name)'") }
-    return part
+extension CompactEncoder {
+  fileprivate mutating func add(_ index: FeatureIndex) {
+    add(index.frames.count)
+    for frame in index.frames {
+      for number in [frame.frame, frame.ionicStep, frame.atoms, frame.block, frame.level] { add(number) }
+      add(shared: frame.group)
+      add(frame.composition.count)
+      for count in frame.composition { add(count) }
+      add(frame.energyPerAtom)
+    }
+    add(index.environments.count)
+    for part in index.environments {
+      add(shared: part.element)
+      add(part.rows)
+      add(part.functions)
+    }
+    add(index.basis)
+    for numbers in [index.shortestDistances, index.coreEnergies, index.isolatedAtoms] {
+      add(numbers.count)
+      for (name, value) in numbers.sorted(by: { $0.key < $1.key }) {
+        add(shared: name)
+        add(value)
+      }
+    }
+  }
+
+  fileprivate mutating func add(_ key: RowKey) {
+    for number in [key.block, key.level, key.atoms] { add(number) }
+    add(shared: key.group)
+    add(shared: key.kind.rawValue)
+  }
+}
+
+extension CompactDecoder {
+  fileprivate mutating func featureIndex() throws -> FeatureIndex {
+    var frames: [FeatureIndex.Frame] = []
+    for _ in 0..<(try count()) {
+      let (frame, ionicStep, atoms, block, level) = (
+        try number(), try number(), try number(), try number(), try number()
+      )
+      frames.append(
+        FeatureIndex.Frame(
+          frame: frame, ionicStep: ionicStep, atoms: atoms, group: try sharedText(), block: block, level: level,
+          composition: try (0..<(try count())).map { _ in try number() }, energyPerAtom: try optionalDouble()))
+    }
+    var environments: [FeatureIndex.Environments] = []
+    for _ in 0..<(try count()) {
+      environments.append(
+        FeatureIndex.Environments(element: try sharedText(), rows: try number(), functions: try number()))
+    }
+    return FeatureIndex(
+      frames: frames, environments: environments, basis: try digest(), shortestDistances: try numbers(),
+      coreEnergies: try numbers(), isolatedAtoms: try numbers())
+  }
+
+  private mutating func numbers() throws -> [String: Double] {
+    var numbers: [String: Double] = [:]
+    for _ in 0..<(try count()) {
+      let name = try sharedText()
+      numbers[name] = try double()
+    }
+    return numbers
+  }
+
+  fileprivate mutating func rowKey() throws -> RowKey {
+    let (block, level, atoms) = (try number(), try number(), try number())
+    let group = try sharedText()
+    guard let kind = RowKind(rawValue: try sharedText()) else { throw Damaged() }
+    return RowKey(block: block, group: group, kind: kind, level: level, atoms: atoms)
   }
 }

@@ -43,31 +43,44 @@ public struct ScreenStage: FoldStage {
   }
 
   public func process(_ inputs: StageInputs, _ context: StageContext) throws -> FoldResult {
+    let configurations = inputs.collection(.configurations)
+    let sources = try ScreenedSource.all(configurations, context)
     var frames: [Frame] = []
-    var settings: [Digest: CalculationSettings] = [:]
-    for item in inputs.collection(.configurations) {
-      let source = item.source.digest
-      settings[source] = try CanonicalJSON.decode(
-        CalculationSettings.self, context.bytes(item.artifact, "settings.json"))
-      for summary in try CanonicalJSON.decode([FrameSummary].self, context.bytes(item.artifact, "frames.json")) {
-        frames.append(Frame(source: source, summary: summary))
-      }
+    var settings = Settings()
+    for (item, source) in zip(configurations, sources) {
+      // Sources of one project have few different settings.
+      let kind = try settings.kind(source.settings, context)
+      frames += source.frames.map { Frame(source: item.source.digest, settings: kind, summary: $0) }
     }
     let allowed = Set(context.elements.map(\.symbol))
     for index in frames.indices { frames[index].reason = reason(frames[index].summary, allowed) }
     let (groups, told) = try judgeSettings(of: &frames, settings)
     if removesDuplicates { setDuplicatesAside(&frames) }
-    return try result(frames, groups, told, sources: inputs.collection(.configurations).map(\.source.digest))
+    return try result(frames, groups, told, sources: configurations.map(\.source.digest))
+  }
+
+  /// The different settings of all sources.
+  private struct Settings {
+    private(set) var kinds: [CalculationSettings] = []
+    private var known: [Digest: Int] = [:]
+
+    mutating func kind(_ part: ArtifactPart, _ context: StageContext) throws -> Int {
+      if let kind = known[part.digest] { return kind }
+      known[part.digest] = kinds.count
+      kinds.append(try CanonicalJSON.decode(CalculationSettings.self, context.bytes(part)))
+      return kinds.count - 1
+    }
   }
 
   /// Groups the sources of frames that are fit by themselves, and sets aside those outside the group used.
-  private func judgeSettings(
-    of frames: inout [Frame], _ settings: [Digest: CalculationSettings]
-  ) throws -> (SettingsGroups, [Diagnostic]) {
-    var counts: [Digest: Int] = [:]
-    for frame in frames where frame.reason == nil { counts[frame.source, default: 0] += 1 }
+  private func judgeSettings(of frames: inout [Frame], _ settings: Settings) throws -> (SettingsGroups, [Diagnostic]) {
+    var sources: [(digest: Digest, frames: Int, kind: Int)] = []
+    for frame in frames where frame.reason == nil {
+      if sources.last?.digest != frame.source { sources.append((frame.source, 0, frame.settings)) }
+      sources[sources.count - 1].frames += 1
+    }
     var groups = SettingsGroups(
-      frames: counts, fingerprints: settings.mapValues { SettingsFingerprint($0, further: furtherSettings) })
+      sources, kinds: settings.kinds.map { SettingsFingerprint($0, further: furtherSettings) })
     var matching = 1
     switch settingsPolicy {
     case .all: break
@@ -83,8 +96,9 @@ public struct ScreenStage: FoldStage {
       frames[index].reason = .inconsistentSettings
     }
     var told = SettingsMessages(groups: groups, policy: settingsPolicy, matching: matching).diagnostics
-    let used = settings.filter { counts[$0.key] != nil && !unused.contains($0.key) }
-    if let note = CarriedSettings.note(Array(used.values), compared: furtherSettings) { told.append(note) }
+    var used = settings.kinds.map { (settings: $0, sources: 0) }
+    for source in sources where !unused.contains(source.digest) { used[source.kind].sources += 1 }
+    if let note = CarriedSettings.note(used.filter { $0.sources > 0 }, compared: furtherSettings) { told.append(note) }
     return (groups, told)
   }
 
@@ -112,21 +126,31 @@ public struct ScreenStage: FoldStage {
     _ frames: [Frame], _ groups: SettingsGroups, _ told: [Diagnostic], sources: [Digest]
   ) throws -> FoldResult {
     var result = FoldResult()
-    let bySource = Dictionary(grouping: frames, by: \.source)
+    // Most sources keep the same.
+    var last: (selection: FrameSelection, draft: ArtifactDraft)?
+    var next = 0
     for source in sources {
-      let own = bySource[source] ?? []
-      let selection = FrameSelection(
-        kept: own.filter { $0.reason == nil }.map(\.summary.frame),
-        setAside: own.compactMap { frame in
-          frame.reason.map { SetAside(frame: frame.summary.frame, ionicStep: frame.summary.ionicStep, reason: $0) }
-        })
-      var draft = ArtifactDraft(.selection)
-      draft.add("selection.json", try CanonicalJSON.encode(selection))
-      result.perSource[source] = [draft]
+      var selection = FrameSelection(kept: [], setAside: [])
+      while next < frames.count, frames[next].source == source {
+        let frame = frames[next].summary
+        if let reason = frames[next].reason {
+          selection.setAside.append(SetAside(frame: frame.frame, ionicStep: frame.ionicStep, reason: reason))
+        } else {
+          selection.kept.append(frame.frame)
+        }
+        next += 1
+      }
+      if last?.selection != selection {
+        last = (
+          selection, ArtifactDraft(.selection, parts: [("selection.json", try CanonicalJSON.encode(selection))])
+        )
+      }
+      result.perSource[source] = [last!.draft]
     }
-    var screening = Screening(frames: frames.count, kept: frames.filter { $0.reason == nil }.count)
+    var screening = Screening(frames: frames.count, kept: frames.count { $0.reason == nil })
+    let setAside = frames.filter { $0.reason != nil }
     for reason in ScreenReason.allCases {
-      let hit = frames.filter { $0.reason == reason }
+      let hit = setAside.filter { $0.reason == reason }
       guard !hit.isEmpty else { continue }
       screening.reasons.append(
         Screening.Count(
@@ -148,6 +172,8 @@ public struct ScreenStage: FoldStage {
   /// A frame on its way through the screen.
   struct Frame {
     let source: Digest
+    /// Which of the different settings.
+    let settings: Int
     let summary: FrameSummary
     var reason: ScreenReason?
   }

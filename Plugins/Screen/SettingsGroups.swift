@@ -25,20 +25,27 @@ struct SettingsGroups {
   /// From which the others are said to differ.
   private(set) var reference = 0
 
-  /// `frames`: usable frames by source, each at least one.
-  init(frames: [Digest: Int], fingerprints: [Digest: SettingsFingerprint]) {
-    let sources = frames.map { (digest: $0, frames: $1, fingerprint: fingerprints[$0] ?? SettingsFingerprint()) }
-      .sorted {
-        ($1.fingerprint.entries.count, $1.frames, $0.digest) < ($0.fingerprint.entries.count, $0.frames, $1.digest)
-      }
+  /// - Parameters:
+  ///   - sources: those with usable frames, how many these are, and which of `kinds` they state.
+  ///   - kinds: different fingerprints.
+  init(_ sources: [(digest: Digest, frames: Int, kind: Int)], kinds: [SettingsFingerprint]) {
+    let sizes = kinds.map(\.entries.count)
+    let sources = sources.sorted {
+      (sizes[$1.kind], $1.frames, $0.digest) < (sizes[$0.kind], $0.frames, $1.digest)
+    }
+    // The groups that sources of a kind fit stay the same until one of another kind comes.
+    var (last, fitting) = (-1, [Int]())
     for source in sources {
-      let fitting = groups.indices.filter { groups[$0].fingerprint.agrees(with: source.fingerprint) }
+      let fingerprint = kinds[source.kind]
+      if source.kind != last { fitting = groups.indices.filter { groups[$0].fingerprint.agrees(with: fingerprint) } }
+      last = source.kind
       guard let index = fitting.max(by: { Self.precedes(groups[$1], groups[$0]) }) else {
-        groups.append(Group(fingerprint: source.fingerprint, sources: [source.digest], frames: source.frames))
+        fitting = [groups.count]
+        groups.append(Group(fingerprint: fingerprint, sources: [source.digest], frames: source.frames))
         continue
       }
       if fitting.count > 1 { undecided += 1 }
-      groups[index].fingerprint.complete(by: source.fingerprint)
+      groups[index].fingerprint.complete(by: fingerprint)
       groups[index].sources.append(source.digest)
       groups[index].frames += source.frames
     }

@@ -85,13 +85,15 @@ struct SettingsMessages {
 struct CarriedSettings {
   private static let names = ["KPOINTS", "SIGMA", "PREC", "EDIFF", "LREAL", "ADDGRID", "ENAUG", "LMAXMIX"]
 
-  /// One note for all, or nil where everything agrees. `settings`: of the sources used. `compared`: names that
-  /// separate groups already.
-  static func note(_ settings: [CalculationSettings], compared: [String]) -> Diagnostic? {
+  /// One note for all, or nil where everything agrees. `settings`: of the sources used, and how many have them.
+  /// `compared`: names that separate groups already.
+  static func note(_ settings: [(settings: CalculationSettings, sources: Int)], compared: [String]) -> Diagnostic? {
     var parts: [String] = []
     for name in names where !compared.contains(name) {
       var counts: [String: Int] = [:]
-      for one in settings { if let value = one.carriedSetting(name) { counts[value, default: 0] += 1 } }
+      for (one, sources) in settings {
+        if let value = one.carriedSetting(name) { counts[value, default: 0] += sources }
+      }
       guard counts.count > 1 else { continue }
       let shown = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
       let listed = shown.prefix(3).map { "\($0.key) in \($0.value)" }.joined(separator: ", ")
@@ -99,9 +101,10 @@ struct CarriedSettings {
       parts.append("\(word) \(listed)" + (shown.count > 3 ? ", \(shown.count - 3) more" : ""))
     }
     guard !parts.isEmpty else { return nil }
+    let sources = settings.reduce(0) { $0 + $1.sources }
     return Diagnostic(
       .note, code: "settings-vary",
-      cause: "Of the \(settings.count) sources used these settings differ but are not compared: "
+      cause: "Of the \(sources) sources used these settings differ but are not compared: "
         + parts.joined(separator: "; ") + ".",
       remedy: "alsoCompare in the screen stage makes them count, as alsoCompare: ['PREC'].")
   }

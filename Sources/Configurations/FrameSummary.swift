@@ -30,6 +30,18 @@ public struct FrameSummary: Sendable, Equatable, Codable {
   public var electronicallyConverged: Bool?
   public var machineLearned: Bool
 
+  package init(
+    frame: Int, ionicStep: Int, atoms: Int, elements: [String], group: String?, unit: Digest, content: Digest,
+    energyPerAtom: Double?, largestForce: Double?, hasForces: Bool, hasStress: Bool, isFinite: Bool,
+    machineLearned: Bool, electronicallyConverged: Bool?
+  ) {
+    (self.frame, self.ionicStep, self.atoms, self.elements) = (frame, ionicStep, atoms, elements)
+    (self.group, self.unit, self.content) = (group, unit, content)
+    (self.energyPerAtom, self.largestForce) = (energyPerAtom, largestForce)
+    (self.hasForces, self.hasStress, self.isFinite) = (hasForces, hasStress, isFinite)
+    (self.machineLearned, self.electronicallyConverged) = (machineLearned, electronicallyConverged)
+  }
+
   public init(
     frame: Int, of configuration: Configuration, group: String?, unit: Digest, stretch: Int? = nil,
     content: Digest

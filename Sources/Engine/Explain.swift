@@ -24,9 +24,19 @@ public struct Explanation: Sendable, Codable, Equatable {
   public struct Stage: Sendable, Codable, Equatable {
     public var id: String
     public var actions: [Action]
+    /// Cached actions that are not listed; nil where all are.
+    public var known: Int?
+
+    public init(id: String, actions: [Action], known: Int? = nil) {
+      self.id = id
+      self.actions = actions
+      self.known = known
+    }
   }
 
-  public var stages: [Stage] = []
+  public var stages: [Stage]
+
+  public init(stages: [Stage] = []) { self.stages = stages }
 
   public func stage(_ id: String) -> Stage? { stages.first { $0.id == id } }
 }
@@ -36,7 +46,7 @@ extension Explanation: CustomStringConvertible {
   public var description: String {
     stages.map { stage in
       let count = { (verdict: Verdict) in stage.actions.count { $0.verdict == verdict } }
-      var text = "\(stage.id): \(count(.runs)) to run, \(count(.cached)) cached"
+      var text = "\(stage.id): \(count(.runs)) to run, \(count(.cached) + (stage.known ?? 0)) cached"
       if count(.depends) > 0 { text += ", \(count(.depends)) depending on earlier stages" }
       text += "\n"
       var groups: [(action: Action, count: Int)] = []
@@ -63,7 +73,7 @@ extension Runner {
   /// For every stage, and every unit or source of it: will it run, and why.
   public func explain() throws(RunError) -> Explanation {
     do {
-      return try Explainer(runner: self, last: try LastKeys.load(store)).explain()
+      return try Explainer(runner: self, reasons: Reasons(last: try LastKeys.load(store))).explain()
     } catch let error as RunError {
       throw error
     } catch {
@@ -75,7 +85,7 @@ extension Runner {
 /// Goes through the stages like a run, but goes on with what is known where an action would run.
 private struct Explainer {
   let runner: Runner
-  let last: LastKeys?
+  let reasons: Reasons
 
   /// What a stage would give only after it has run.
   struct Pending {
@@ -95,7 +105,8 @@ private struct Explainer {
     var pending: [String: Pending] = [:]
     let finder = ActionFinder(plan: runner.plan, store: runner.store, threads: runner.threads)
     for stage in runner.plan.stages {
-      let differences = stageDifferences(stage, finder.stageKey(stage))
+      let differences = reasons.differences(stage, finder.stageKey(stage))
+      reasons.last?.stage(stage.id)?.prepare()
       let waits = waits(stage, pending)
       let inputs = try BoundInputs(stage, outputs, runner.drops)
       var entry = Explanation.Stage(id: stage.id, actions: [])
@@ -119,7 +130,7 @@ private struct Explainer {
         case .folding: actions = try finder.actions(stage, allOf: inputs)
         }
         for action in actions {
-          entry.actions.append(explain(action, of: stage, differences, inputs))
+          entry.actions.append(reasons.explain(action, of: stage, differences, inputs))
           guard action.record == nil else { continue }
           switch action.subject {
           case .units(let units): left.units.append(units[0].name)
@@ -165,15 +176,19 @@ private struct Explainer {
     }
   }
 
-  // MARK: One action
+}
 
-  private func explain(
+/// Compares what actions depend on with what the last finished run depended on.
+struct Reasons {
+  let last: LastKeys?
+
+  func explain(
     _ action: PendingAction, of stage: PlannedStage, _ differences: [String],
     _ inputs: BoundInputs
   ) -> Explanation.Action {
     let known = last?.stage(stage.id)
     var reasons = differences
-    if let before = known?.actions[action.name] {
+    if let before = known?.action(action.name) {
       reasons += compare(before, action.inputs) { name, _, _ in
         words(name, stage, inputs, known)
       }
@@ -196,8 +211,9 @@ private struct Explainer {
     return Explanation.Action(subject: action.label, verdict: .runs, reasons: reasons)
   }
 
-  private func stageDifferences(_ stage: PlannedStage, _ key: StageKey) -> [String] {
-    guard let before = last?.stage(stage.id)?.stage else { return [] }
+  /// In what the stage itself depends on.
+  func differences(_ stage: PlannedStage, _ key: StageKey) -> [String] {
+    guard let before = last?.stage(stage.id)?.components else { return [] }
     return compare(before, key.components) { name, old, new in
       let show = name.hasPrefix("parameter ") ? ParameterDecoder.readable : { $0 }
       let title = name == "version" ? "stage version" : name
@@ -234,10 +250,10 @@ private struct Explainer {
     case "names": return "names of sources changed"
     default: break
     }
-    guard name.hasPrefix("input "), case .folding = stage.work,
-      let before = known?.members[String(name.dropFirst(6))],
+    guard name.hasPrefix("input "), case .folding = stage.work, let known,
       let now = inputs.collections.first(where: { "input \($0.kind)" == name })?.collection.members
     else { return "\(name) changed" }
+    let before = known.members(String(name.dropFirst(6)))
     let added = now.keys.count { before[$0] == nil }
     let removed = before.keys.count { now[$0] == nil }
     let changed = now.count { key, value in before[key].map { $0 != value } ?? false }

@@ -38,6 +38,11 @@ public struct UnitRecord: Sendable, Equatable, Codable {
     digest = builder.finish()
   }
 
+  /// A record whose digest is known.
+  init(path: String, kind: InboxUnit.Kind, files: [File], digest: Digest) {
+    (self.path, self.kind, self.files, self.digest) = (path, kind, files, digest)
+  }
+
   /// The folder that holds the unit, relative to the inbox; nil at the top.
   public var group: String? {
     let parent = Path.parent(path)

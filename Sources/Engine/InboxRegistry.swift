@@ -17,6 +17,8 @@ public struct UnitRegistry: Sendable, Equatable {
 
   public init() {}
 
+  init(records: [String: UnitRecord], rootInode: UInt64?) { (self.records, self.rootInode) = (records, rootInode) }
+
   public init(_ changes: some Sequence<RegistryChange>) {
     for change in changes { apply(change) }
   }
@@ -65,7 +67,7 @@ public struct UnitRegistry: Sendable, Equatable {
     {
       throw .unmounted(path: inbox, known: records.count)
     }
-    for path in records.keys.sorted(by: bytewiseLess) where !present.contains(path) {
+    for path in records.keys.filter({ !present.contains($0) }).sorted(by: bytewiseLess) {
       let hidden = scan.unreadable.contains { path == $0 || path.hasPrefix($0 + "/") }
       if !hidden { result.removed.append(records[path]!) }
     }

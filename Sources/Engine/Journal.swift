@@ -73,11 +73,19 @@ public final class Journal: Sendable {
     _ fileSystem: any FileSystem, state: String,
     report: @Sendable (Diagnostic) -> Void = { _ in }
   ) throws(JournalError) -> (journal: Journal, records: [JournalRecord]) {
+    let opened = try open(fileSystem, state: state, from: nil, report: report)
+    return (opened.journal, opened.records)
+  }
+
+  /// As the other; where the journal still is what was marked, only the records behind the mark are read.
+  static func open(
+    _ fileSystem: any FileSystem, state: String, from mark: JournalMark?, report: @Sendable (Diagnostic) -> Void
+  ) throws(JournalError) -> (journal: Journal, records: [JournalRecord], isResumed: Bool) {
     let folder = Path.join(state, "journal")
     do throws(FileSystemError) { try fileSystem.createFolders(folder) } catch {
       throw .fileSystem(error)
     }
-    let found = try JournalFolder(fileSystem, folder).read(report)
+    let found = try JournalFolder(fileSystem, folder).read(report, from: mark)
     guard let text = found.text, !found.isFallback else {
       // No journal yet, or the newest generation is an empty husk: begin a new one.
       let payloads = found.text?.records.map(\.payload) ?? []
@@ -87,14 +95,28 @@ public final class Journal: Sendable {
       let records = payloads.enumerated().map {
         JournalRecord(sequence: next + $0.offset, payload: $0.element)
       }
-      return (Journal(fileSystem, folder, state), records)
+      return (Journal(fileSystem, folder, state), records, false)
     }
     let state = State(
       generation: text.generation, nextSequence: text.nextSequence, length: text.length, file: nil)
     let journal = Journal(fileSystem, folder, state)
     if text.isTorn { try journal.reopen() }
-    return (journal, text.records)
+    return (journal, text.records, text.isResumed)
   }
+
+  /// All that is in the journal now.
+  func mark() throws(JournalError) -> JournalMark {
+    let (generation, length, next) = state.withLock { ($0.generation, $0.length, $0.nextSequence) }
+    let bytes = try JournalFolder(fileSystem, folder).load(generation)
+    guard bytes.count >= length else {
+      let path = JournalFolder(fileSystem, folder).path(generation)
+      throw .damaged(path: path, byte: bytes.count, cause: "it is cut off")
+    }
+    return JournalMark(generation: generation, length: length, next: next, digest: Digest(of: bytes[..<length]))
+  }
+
+  /// Sequence number of the next record.
+  var nextSequence: Int { state.withLock { $0.nextSequence } }
 
   /// The records as they stand, for commands that hold no lock. Nothing is changed.
   public static func records(

@@ -34,13 +34,13 @@ struct JournalFolder {
   }
 
   /// The generation that counts, with its damage judged.
-  func read(_ report: (Diagnostic) -> Void) throws(JournalError) -> Found {
+  func read(_ report: (Diagnostic) -> Void, from mark: JournalMark? = nil) throws(JournalError) -> Found {
     let numbers = try list()
     guard let highest = numbers.last else {
       return Found(text: nil, highest: 0, isFallback: false)
     }
     let bytes = try load(highest)
-    if let text = JournalText(bytes), text.generation == highest {
+    if let text = JournalText(bytes, from: mark), text.generation == highest {
       try judge(text, bytes.count, report)
       return Found(text: text, highest: highest, isFallback: false)
     }

@@ -16,13 +16,17 @@ struct JournalText {
   var first: Int
   /// How many records were there from the start.
   var base: Int
+  /// Records before those of `records`, which are known.
+  private var skipped = 0
   var records: [JournalRecord] = []
   /// Bytes up to the end of the last good record.
   var length: Int
   var tail: Tail = .clean
 
   var isTorn: Bool { tail == .torn }
-  var nextSequence: Int { first + records.count }
+  var nextSequence: Int { first + skipped + records.count }
+  /// Whether the records before a mark were passed over.
+  var isResumed: Bool { skipped > 0 }
 
   // MARK: Writing
 
@@ -49,7 +53,8 @@ struct JournalText {
   // MARK: Reading
 
   /// Reads a generation; nil when it has no whole header (an empty or foreign file).
-  init?(_ bytes: [UInt8]) {
+  /// - Parameter mark: records before it are passed over, if the bytes before it are those that were marked.
+  init?(_ bytes: [UInt8], from mark: JournalMark? = nil) {
     guard let (fields, end) = Self.line(bytes, 0), fields.count == 6, fields[0] == "sluice-journal",
       fields[1] == "1", let generation = Self.number(fields[2]), let first = Self.number(fields[3]),
       let base = Self.number(fields[4]), first > 0,
@@ -59,6 +64,12 @@ struct JournalText {
     self.first = first
     self.base = base
     length = end
+    if let mark, mark.generation == generation, (end...bytes.count).contains(mark.length), mark.next > first,
+      Digest(of: bytes[..<mark.length]) == mark.digest
+    {
+      length = mark.length
+      skipped = mark.next - first
+    }
     while length < bytes.count {
       guard let found = record(bytes, length), found.record.sequence == nextSequence else { break }
       records.append(found.record)
@@ -68,7 +79,7 @@ struct JournalText {
   }
 
   private func judgeTail(_ bytes: [UInt8]) -> Tail {
-    if records.count < base {
+    if skipped + records.count < base {
       return .damaged("record \(nextSequence) of the first \(base) is unreadable")
     }
     if length == bytes.count { return .clean }

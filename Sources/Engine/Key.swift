@@ -19,7 +19,10 @@ public struct KeyComponent: Sendable, Hashable, Codable {
 /// The identity of an action: its stage (name, version, parameters), the pipeline's elements and
 /// project, and its inputs by content. Never a path, host, date or number of threads.
 public struct ActionKey: Sendable, Equatable {
-  public let components: [KeyComponent]
+  public var components: [KeyComponent] { shared + inputs }
+  /// Those of the stage, and those of the action.
+  let shared: [KeyComponent]
+  let inputs: [KeyComponent]
   public let digest: Digest
 }
 
@@ -49,7 +52,7 @@ public struct StageKey: Sendable {
   public func key(_ inputs: [KeyComponent]) -> ActionKey {
     var builder = prefix
     Self.add(inputs, to: &builder)
-    return ActionKey(components: components + inputs, digest: builder.finish())
+    return ActionKey(shared: components, inputs: inputs, digest: builder.finish())
   }
 
   private static func add(_ components: [KeyComponent], to builder: inout DigestBuilder) {

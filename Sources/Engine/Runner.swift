@@ -119,8 +119,23 @@ final class Tally: Sendable {
   }
 
   private let entries = Mutex<[String: Entry]>([:])
+  /// Why what ran did run, over all passes.
+  private let explained = Mutex<[String: [Explanation.Action]]>([:])
 
   subscript(stage: String) -> Entry { entries.withLock { $0[stage] ?? Entry() } }
+
+  func explain(_ stage: String, _ actions: [Explanation.Action]) {
+    explained.withLock { $0[stage, default: []] += actions }
+  }
+
+  /// Cached actions are only counted.
+  func explanation(_ plan: Plan, _ records: [StageRecord]) -> Explanation {
+    let explained = explained.withLock { $0 }
+    return Explanation(
+      stages: zip(plan.stages, records).map { stage, record in
+        Explanation.Stage(id: stage.id, actions: explained[stage.id] ?? [], known: record.cached)
+      })
+  }
 
   func update(_ stage: String, _ change: (inout Entry) -> Void) {
     entries.withLock { change(&$0[stage, default: Entry()]) }
@@ -141,6 +156,7 @@ final class Pass: Sendable {
     var scans: [String: DropScan] = [:]
     /// Stages that were gone through.
     var finished: Set<String> = []
+    var lastKeys: [UInt8]?
     /// Actions that could not be performed this time, by key.
     var unreadable: [Digest: Diagnostic] = [:]
   }
@@ -233,6 +249,7 @@ final class Pass: Sendable {
     }
     report(.stageStarted(stage: stage.id, actions: actions.count, toRun: missing.count))
     let work = StageWork(pass: self, stage: stage, inputs: inputs)
+    if !missing.isEmpty { try explain(missing.map { actions[$0] }, stage, inputs) }
     let results = try perform(missing.map { actions[$0] }, work)
 
     var outcome = StageOutcome(stage: stage, scan: scan)
@@ -301,9 +318,37 @@ final class Pass: Sendable {
   private func stop(_ state: Progress, _ waiting: Waiting) throws -> RunOutcome {
     try runner.store.setNote(TriggerNotes.waiting, Array(waiting.words.utf8))
     report(.stageWaits(waiting))
+    passEnded(state)
     var outcome = RunOutcome(record: record(state), publication: nil, results: state.results, actions: state.actions)
     outcome.record.waiting = waiting
     return outcome
+  }
+
+  private func passEnded(_ state: Progress) {
+    var recorded: [(key: Digest, record: ActionRecord)] = []
+    for finished in state.finished {
+      if case .folding = finished.stage.work { continue }
+      for action in finished.actions {
+        if let record = action.record { recorded.append((action.key.digest, record)) }
+      }
+    }
+    runner.store.passEnded(recorded)
+  }
+
+  /// What the last finished run depended on; read once.
+  func lastKeys() throws -> LastKeys? {
+    if let bytes = known.withLock({ $0.lastKeys }) { return LastKeys(bytes) }
+    guard let bytes = try LastKeys.bytes(runner.store) else { return nil }
+    known.withLock { $0.lastKeys = bytes }
+    return LastKeys(bytes)
+  }
+
+  /// Why these actions run, against what the last finished run depended on.
+  private func explain(_ actions: [PendingAction], _ stage: PlannedStage, _ inputs: BoundInputs) throws {
+    let reasons = Reasons(last: try lastKeys())
+    let differences = reasons.differences(stage, finder.stageKey(stage))
+    if actions.count > 8 { reasons.last?.stage(stage.id)?.prepare() }
+    tally.explain(stage.id, actions.map { reasons.explain($0, of: stage, differences, inputs) })
   }
 
   private func record(_ state: Progress) -> RunRecord {
@@ -330,18 +375,19 @@ final class Pass: Sendable {
       try runner.store.setNote(TriggerNotes.waiting, [])
     }
 
-    // The last keys are large, so they are read and written only when something changed.
     let known = LastKeys.state(stages)
-    let isSame = try LastKeys.state(runner.store) == known
-    let last = isSame ? nil : try LastKeys.load(runner.store)
+    let last = try lastKeys()
+    let isSame = last?.state == known
     for (index, finished) in stages.enumerated() {
       let sources = finished.outputs.sources
       let before = isSame ? sources : last?.stage(finished.stage.id)?.sources ?? []
       record.stages[index].sources = SourceChange(from: before, to: sources)
     }
+    if !record.isUnchanged { record.explanation = tally.explanation(plan, record.stages) }
     let publication = plan.publisher.flatMap { state.outputs[$0.id]?.wholes[.publication] }
     record.publication = publication?.digest
-    if !isSame { try LastKeys(stages: stages.map(\.keys)).save(runner.store, state: known) }
+    if !isSame { try LastKeys.save(stages, state: known, runner.store) }
+    passEnded(state)
     return RunOutcome(
       record: record, publication: publication, results: state.results, actions: state.actions)
   }

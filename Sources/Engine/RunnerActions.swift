@@ -24,7 +24,7 @@ struct BoundCollection: Sendable {
   let digest: Digest
 
   init(_ items: [BoundArtifact]) {
-    self.items = items.sorted { $0.source < $1.source }
+    self.items = items.inOrder { $0.source < $1.source }
     var builder = DigestBuilder()
     for item in self.items {
       builder.add(item.source.digest)
@@ -69,6 +69,7 @@ struct BoundInputs: Sendable {
   /// All sources of all per-source inputs, in digest order.
   var sources: [Source] {
     var all: [Digest: Source] = [:]
+    if collections.count == 1 { return collections[0].collection.sources }
     for input in collections {
       for item in input.collection.items where all[item.source.digest] == nil {
         all[item.source.digest] = item.source
@@ -151,7 +152,7 @@ struct ActionFinder: Sendable {
     let shared = stageKey(stage)
     var order: [Digest] = []
     var found: [Digest: (key: ActionKey, inputs: [KeyComponent], units: [DropUnit])] = [:]
-    for unit in scan.units.sorted(by: DropUnit.isBefore) {
+    for unit in scan.units.inOrder(DropUnit.isBefore) {
       var inputs = [
         KeyComponent("unit", unit.digest.description), KeyComponent("group", unit.group ?? ""),
       ]
@@ -176,13 +177,13 @@ struct ActionFinder: Sendable {
     let common =
       inputs.wholes.map { KeyComponent("input \($0.kind)", $0.artifact.digest.description) }
       + inputs.absent.map { KeyComponent("input \($0)", "none") }
+    let names = inputs.collections.map { "input \($0.kind)" }
     return try lookUp(
       inputs.completeSources.map { source in
         var components = [KeyComponent("source", source.digest.description)]
-        for input in inputs.collections {
+        for (name, input) in zip(names, inputs.collections) {
           let item = input.collection.item(source.digest)
-          components.append(
-            KeyComponent("input \(input.kind)", item.map { $0.digest.description } ?? "none"))
+          components.append(KeyComponent(name, item.map { $0.digest.description } ?? "none"))
         }
         components += common
         if stage.description.showsNames { components.append(KeyComponent("names", source.name)) }
@@ -227,17 +228,20 @@ struct ActionFinder: Sendable {
     return try lookUp([PendingAction(subject: .all, key: key, inputs: components)])
   }
 
-  /// Signature and validity apart: a record counts when every object it names exists.
   private func lookUp(_ actions: [PendingAction]) throws -> [PendingAction] {
-    try concurrentMap(actions.count, threads: threads) { index in
-      var action = actions[index]
-      guard let record = try store.action(action.key.digest) else { return action }
-      if let lost = try record.parts.first(where: { try !store.contains($0) }) {
-        action.invalid = "its output \(lost.name) is missing or damaged"
-      } else {
-        action.record = record
-      }
-      return action
+    var actions = actions
+    let known = try store.recall(actions.map(\.key.digest), threads: threads)
+    for (index, known) in known.enumerated() {
+      actions[index].record = known.record
+      actions[index].invalid = known.lost.map { "its output \($0.name) is missing or damaged" }
     }
+    return actions
+  }
+}
+
+extension Array {
+  /// Sorted, at the price of one look where it is already.
+  func inOrder(_ isBefore: (Element, Element) -> Bool) -> [Element] {
+    indices.dropFirst().contains { isBefore(self[$0], self[$0 - 1]) } ? sorted(by: isBefore) : self
   }
 }

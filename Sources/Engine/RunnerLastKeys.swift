@@ -1,21 +1,9 @@
 // What the last finished run depended on, part by part: for `explain` and for what changed since.
 
-import Foundation
 import Platform
 import StageKit
 
-/// What one stage depended on.
-struct StageKeys: Sendable, Codable {
-  var id: String
-  var stage: [KeyComponent]
-  /// The actions' own components, by the action's name.
-  var actions: [String: [KeyComponent]]
-  /// Of a fold: each per-source input as "source digest" to "artifact digest".
-  var members: [String: [String: Digest]]
-  var sources: [Source]
-}
-
-/// A stage's actions and what they gave, from which its `StageKeys` are made when they are needed.
+/// A stage's actions and what they gave, from which what is kept of them is made when it is needed.
 struct FinishedStage: Sendable {
   let stage: PlannedStage
   let key: StageKey
@@ -38,34 +26,106 @@ struct FinishedStage: Sendable {
     for action in actions { builder.add(action.key.digest) }
     digest = builder.finish()
   }
-
-  var keys: StageKeys {
-    var keys = StageKeys(
-      id: stage.id, stage: key.components, actions: [:], members: [:], sources: outputs.sources)
-    for action in actions { keys.actions[action.name] = action.inputs }
-    if case .folding = stage.work {
-      for input in inputs.collections {
-        keys.members[input.kind.rawValue] = input.collection.members
-      }
-    }
-    return keys
-  }
 }
 
 extension BoundCollection {
-  var members: [String: Digest] {
-    Dictionary(uniqueKeysWithValues: items.map { ($0.source.digest.description, $0.digest) })
+  var members: [Digest: Digest] { Dictionary(uniqueKeysWithValues: items.map { ($0.source.digest, $0.digest) }) }
+}
+
+/// What one stage depended on.
+final class StageKeys {
+  let id: String
+  /// The stage's own components.
+  let components: [KeyComponent]
+  private let decoder: CompactDecoder
+  private let sourcesPlace: Int
+  /// Where each per-source input lies, in the order in which the plan names them.
+  private let collections: [(kind: String, place: Int)]
+  private let actionsPlace: Int
+  private var known: [String: [KeyComponent]]?
+
+  fileprivate init(_ decoder: inout CompactDecoder, sources: [Int], collections: [Int]) throws {
+    func place(_ places: [Int]) throws -> Int {
+      let number = try decoder.count()
+      guard places.indices.contains(number) else { throw CompactDecoder.Damaged() }
+      return places[number]
+    }
+    id = try decoder.text()
+    components = try decoder.components()
+    sourcesPlace = try place(sources)
+    var named: [(String, Int)] = []
+    for _ in 0..<(try decoder.count()) { named.append((try decoder.sharedText(), try place(collections))) }
+    self.collections = named
+    let length = try decoder.count()
+    actionsPlace = try decoder.skip(length)
+    self.decoder = decoder
+  }
+
+  /// The sources that it worked on, in digest order.
+  var sources: [Source] { (try? LastKeys.sources(decoder.at(sourcesPlace))) ?? [] }
+
+  /// A per-source input: the digest of each source's artifact.
+  func members(_ kind: String) -> [Digest: Digest] {
+    guard let place = collections.first(where: { $0.kind == kind })?.place else { return [:] }
+    return (try? LastKeys.collection(decoder.at(place))) ?? [:]
+  }
+
+  /// Reads everything about actions at once: for whoever asks for most of them.
+  func prepare() {
+    guard known == nil else { return }
+    var all: [String: [KeyComponent]] = [:]
+    visit { name, components in
+      all[name] = components
+      return true
+    }
+    known = all
+  }
+
+  /// The own components of an action, by its name.
+  func action(_ name: String) -> [KeyComponent]? {
+    if let known { return known[name] }
+    var found: [KeyComponent]?
+    visit { other, components in
+      if other == name { found = components }
+      return found == nil
+    }
+    return found
+  }
+
+  /// Goes through the actions until `body` says no.
+  private func visit(_ body: (String, [KeyComponent]) -> Bool) {
+    var decoder = decoder.at(actionsPlace)
+    do {
+      guard try decoder.flag() else {
+        for _ in 0..<(try decoder.count()) {
+          guard body(try decoder.text(), try decoder.components()) else { return }
+        }
+        return
+      }
+      // Of a map stage: what its sources' artifacts say already.
+      let (common, showsNames) = (try decoder.components(), try decoder.flag())
+      let inputs = try collections.map { ("input " + $0.kind, try LastKeys.collection(decoder.at($0.place))) }
+      for source in sources {
+        var components = [KeyComponent("source", source.digest.description)]
+        components += inputs.map { KeyComponent($0, $1[source.digest]?.description ?? "none") }
+        components += common
+        if showsNames { components.append(KeyComponent("names", source.name)) }
+        guard body(source.digest.description, components) else { return }
+      }
+    } catch {}
   }
 }
 
-/// The keys of the last finished run.
-struct LastKeys: Sendable, Codable {
-  var stages: [StageKeys]
-
-  private static let stateNote = "last-state"
-  private static let keysNote = "last-keys"
-
+/// The keys of the last finished run: one compact file, of which only what is asked for is looked at.
+struct LastKeys {
   /// Equal where nothing changed that a run's record would show. Unlike a fingerprint this holds names.
+  let state: Digest
+  let stages: [StageKeys]
+
+  private static let version = 2
+  /// The one place whose content changes; what is torn there is as good as nothing: it only explains.
+  private static let place = Digest(of: "the keys of the last finished run")
+
   static func state(_ stages: [FinishedStage]) -> Digest {
     var builder = DigestBuilder()
     for finished in stages {
@@ -79,26 +139,155 @@ struct LastKeys: Sendable, Codable {
 
   func stage(_ id: String) -> StageKeys? { stages.first { $0.id == id } }
 
-  static func state(_ store: any ActionStore) throws -> Digest? {
-    try store.note(stateNote).flatMap {
-      Digest(hexadecimal: String(decoding: $0, as: UTF8.self))
+  /// nil where no run has finished yet, or where what it kept cannot be read: it only explains.
+  static func load(_ store: any ActionStore) throws -> LastKeys? { try bytes(store).flatMap { LastKeys($0) } }
+
+  /// What `init` takes: for a pass, which asks more than once.
+  static func bytes(_ store: any ActionStore) throws -> [UInt8]? { try store.memo(place) }
+
+  init?(_ bytes: [UInt8]) {
+    guard let decoded = try? LastKeys(decoding: bytes) else { return nil }
+    self = decoded
+  }
+
+  // MARK: Encoding
+
+  static func save(_ stages: [FinishedStage], state: Digest, _ store: any ActionStore) throws {
+    var encoder = CompactEncoder()
+    encoder.add(version)
+    encoder.add(state)
+    // Stages share their sources and inputs.
+    var lists: [[Source]] = []
+    let listNumbers = stages.map { finished in
+      let own = finished.outputs.sources
+      let isSame = { (list: [Source]) in list.elementsEqual(own) { $0.digest == $1.digest && $0.name == $1.name } }
+      if let number = lists.firstIndex(where: isSame) { return number }
+      lists.append(own)
+      return lists.count - 1
+    }
+    encoder.add(lists.count)
+    for list in lists {
+      encoder.addSized { encoder in
+        encoder.add(list.count)
+        for source in list {
+          encoder.add(source.digest)
+          encoder.add(source.name)
+        }
+      }
+    }
+    var collections: [BoundCollection] = []
+    var numbers: [Digest: Int] = [:]
+    for collection in stages.flatMap({ $0.inputs.collections.map(\.collection) })
+    where numbers[collection.digest] == nil {
+      numbers[collection.digest] = collections.count
+      collections.append(collection)
+    }
+    encoder.add(collections.count)
+    for collection in collections {
+      encoder.addSized { encoder in
+        encoder.add(collection.items.count)
+        for item in collection.items {
+          encoder.add(item.source.digest)
+          encoder.add(item.digest)
+        }
+      }
+    }
+    encoder.add(stages.count)
+    for (finished, list) in zip(stages, listNumbers) {
+      encoder.add(finished.stage.id)
+      encoder.add(finished.key.components)
+      encoder.add(list)
+      encoder.add(finished.inputs.collections.count)
+      for input in finished.inputs.collections {
+        encoder.add(shared: input.kind.rawValue)
+        encoder.add(numbers[input.collection.digest]!)
+      }
+      encoder.addSized { addActions(finished, &$0) }
+    }
+    try store.keep(encoder.finish(), for: place)
+  }
+
+  private static func addActions(_ finished: FinishedStage, _ encoder: inout CompactEncoder) {
+    var isDerived = false
+    if case .mapping = finished.stage.work, let first = finished.actions.first {
+      isDerived = finished.actions.count == finished.outputs.sources.count
+      if isDerived {
+        encoder.add(true)
+        let own = Set(finished.inputs.collections.map { "input \($0.kind)" } + ["source", "names"])
+        encoder.add(first.inputs.filter { !own.contains($0.name) })
+        encoder.add(finished.stage.description.showsNames)
+      }
+    }
+    guard !isDerived else { return }
+    encoder.add(false)
+    encoder.add(finished.actions.count)
+    for action in finished.actions {
+      encoder.add(action.name)
+      encoder.add(action.inputs)
     }
   }
 
-  /// nil where no run has finished yet, or where the note cannot be read: it only explains.
-  static func load(_ store: any ActionStore) throws -> LastKeys? {
-    try store.note(keysNote).flatMap { try? JSONDecoder().decode(LastKeys.self, from: Data($0)) }
+  private init(decoding bytes: [UInt8]) throws {
+    var decoder = try CompactDecoder(bytes)
+    guard try decoder.number() == Self.version else { throw CompactDecoder.Damaged() }
+    state = try decoder.digest()
+    func places() throws -> [Int] {
+      var places: [Int] = []
+      for _ in 0..<(try decoder.count()) {
+        let length = try decoder.count()
+        places.append(try decoder.skip(length))
+      }
+      return places
+    }
+    let (lists, collections) = (try places(), try places())
+    var stages: [StageKeys] = []
+    for _ in 0..<(try decoder.count()) {
+      stages.append(try StageKeys(&decoder, sources: lists, collections: collections))
+    }
+    self.stages = stages
   }
 
-  /// The state's digest moves last: a torn pair only makes the next run write both again.
-  func save(_ store: any ActionStore, state: Digest) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
-    let bytes: Data
-    do { bytes = try encoder.encode(self) } catch {
-      throw RunError(.bug, cause: "the record of keys cannot be written: \(error)")
+  fileprivate static func sources(_ decoder: CompactDecoder) throws -> [Source] {
+    var decoder = decoder
+    var sources: [Source] = []
+    for _ in 0..<(try decoder.count()) {
+      sources.append(Source(digest: try decoder.digest(), name: try decoder.text()))
     }
-    try store.setNote(Self.keysNote, [UInt8](bytes))
-    try store.setNote(Self.stateNote, Array(state.description.utf8))
+    return sources
+  }
+
+  fileprivate static func collection(_ decoder: CompactDecoder) throws -> [Digest: Digest] {
+    var decoder = decoder
+    let count = try decoder.count()
+    var members = [Digest: Digest](minimumCapacity: count)
+    for _ in 0..<count {
+      let source = try decoder.digest()
+      members[source] = try decoder.digest()
+    }
+    return members
+  }
+}
+
+extension CompactEncoder {
+  /// Most values are digests.
+  fileprivate mutating func add(_ components: [KeyComponent]) {
+    add(components.count)
+    for component in components {
+      add(shared: component.name)
+      let digest = Digest(hexadecimal: component.value)
+      add(digest != nil)
+      if let digest { add(digest) } else { add(component.value) }
+    }
+  }
+}
+
+extension CompactDecoder {
+  fileprivate mutating func components() throws -> [KeyComponent] {
+    var components: [KeyComponent] = []
+    for _ in 0..<(try count()) {
+      let name = try sharedText()
+      components.append(KeyComponent(name, try flag() ? try digest().description : try text()))
+    }
+    return components
   }
 }

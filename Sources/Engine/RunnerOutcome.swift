@@ -109,7 +109,7 @@ struct StageOutcome {
       guard case .units(let units) = action.subject, let record = action.record else { continue }
       for unit in units { candidates.append((unit, record)) }
     }
-    candidates.sort { DropUnit.isBefore($0.unit, $1.unit) }
+    candidates = candidates.inOrder { DropUnit.isBefore($0.unit, $1.unit) }
 
     var imported: [Digest: Imported] = [:]
     for (unit, record) in candidates {

@@ -20,9 +20,42 @@ public protocol ActionStore: ObjectAccess {
   func record(_ action: ActionRecord, for key: Digest) throws
   /// Forgets an action, so that it runs again.
   func forget(_ key: Digest) throws
+  /// What actions gave, in the order of their keys, and which of their objects are gone.
+  func recall(_ keys: [Digest], threads: Int) throws -> [Recollection]
+  /// The actions that the pipeline's state consists of when a pass ends, folds aside: what helps to recall them
+  /// may be kept.
+  func passEnded(_ actions: [(key: Digest, record: ActionRecord)])
   /// A small named record that is replaced as a whole; nil where there is none (or it is damaged).
   func note(_ name: String) throws -> [UInt8]?
   func setNote(_ name: String, _ bytes: [UInt8]) throws
+}
+
+/// What a store knows of an action.
+public struct Recollection: Sendable {
+  /// nil where it never ran or an object is gone.
+  public var record: ActionRecord?
+  /// The object that is gone.
+  public var lost: ArtifactPart?
+
+  public init(record: ActionRecord? = nil, lost: ArtifactPart? = nil) {
+    self.record = record
+    self.lost = lost
+  }
+}
+
+extension ActionStore {
+  public func recall(_ keys: [Digest], threads: Int) throws -> [Recollection] {
+    try concurrentMap(keys.count, threads: threads) { try recall(keys[$0]) { try contains($0) } }
+  }
+
+  public func passEnded(_ actions: [(key: Digest, record: ActionRecord)]) {}
+
+  /// Signature and validity apart: a record counts when every object it names exists.
+  func recall(_ key: Digest, _ contains: (ArtifactPart) throws -> Bool) throws -> Recollection {
+    guard let record = try action(key) else { return Recollection() }
+    if let lost = try record.parts.first(where: { try !contains($0) }) { return Recollection(lost: lost) }
+    return Recollection(record: record)
+  }
 }
 
 /// What one action gave: the artifacts of one unit, of one source, or of a fold.

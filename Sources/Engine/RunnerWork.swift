@@ -170,11 +170,14 @@ final class StageWork: Sendable {
       record.diagnostics = result.diagnostics
       let wholes = try put(result.wholes, expecting: gives.filter { !$0.isPerSource })
       if !wholes.isEmpty { record.outputs.append(ActionRecord.Output(artifacts: wholes)) }
+      // Most sources are given the same ("all frames kept").
+      let perSource = gives.filter(\.isPerSource)
+      var last: (drafts: [ArtifactDraft], artifacts: [Artifact]) = ([], [])
       for (source, drafts) in result.perSource.sorted(by: { $0.key < $1.key }) {
-        record.outputs.append(
-          ActionRecord.Output(
-            source: source,
-            artifacts: try put(drafts, expecting: gives.filter(\.isPerSource), all: false)))
+        if !drafts.elementsEqual(last.drafts, by: ==) {
+          last = (drafts, try put(drafts, expecting: perSource, all: false))
+        }
+        record.outputs.append(ActionRecord.Output(source: source, artifacts: last.artifacts))
       }
     } catch {
       throw try wrap(error, action, objects)

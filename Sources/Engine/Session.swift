@@ -45,6 +45,8 @@ public final class Session: Sendable {
   private let cluster: ClusterSupport
   private let outbox: Outbox
   private let lastPublished: Mutex<JournalEntry.Published?>
+  /// The journal's record from which on `InboxIndex` says nothing.
+  private let indexed: Mutex<Int>
 
   /// The state folder of a pipeline.
   public static func stateFolder(of pipeline: PipelineFile) -> String { Path.join(pipeline.outbox, ".sluice") }
@@ -66,12 +68,17 @@ public final class Session: Sendable {
     if let owner { try fileSystem.requireOwner(owner, of: state) }
     lock = try RunLock.acquire(fileSystem, state: state, clock: clock, report: report)
     do {
-      let (journal, records) = try Journal.open(fileSystem, state: state, report: report)
+      let known = InboxIndex.load(fileSystem, state: state)
+      let (journal, records, isResumed) = try Journal.open(
+        fileSystem, state: state, from: known?.mark, report: report)
       self.journal = journal
+      indexed = Mutex(isResumed ? known?.mark.next ?? 0 : 0)
       store = StoreActions(Store(fileSystem, state: state, report: report), fileSystem)
-      folders = WatchedFolders(fileSystem, journal: journal, records: records, pipeline: pipeline, plan: plan)
+      folders = WatchedFolders(
+        fileSystem, journal: journal, records: records, after: isResumed ? known?.registries ?? [:] : [:],
+        pipeline: pipeline, plan: plan)
       outbox = Outbox(fileSystem, folder: pipeline.outbox)
-      lastPublished = Mutex(Self.lastPublished(records))
+      lastPublished = Mutex(Self.lastPublished(records) ?? (isResumed ? known?.published : nil))
     } catch {
       try? lock.release()
       throw error
@@ -97,15 +104,13 @@ public final class Session: Sendable {
     let runner = Runner(
       plan: plan, store: store, drops: drops, threads: pipeline.threads, executor: executor, now: started,
       ignoresTriggers: ignoresTriggers)
-    // Where this fails, the run itself says why.
-    let explanation = try? runner.explain()
     var lost: Set<Digest> = []
     while true {
-      var outcome = try runner.run(checkCancellation: checkCancellation, progress: progress)
-      if !outcome.record.isUnchanged { outcome.record.explanation = explanation }
+      let outcome = try runner.run(checkCancellation: checkCancellation, progress: progress)
       do {
         let result = try publish(outcome, started: started, version: version)
         try executor?.finish()
+        index()
         if executor == nil { try WorkFolder(fileSystem, state: Self.stateFolder(of: pipeline)).removeAll() }
         return result
       } catch OutboxError.store(.missing(let digest)) where lost.insert(digest).inserted {
@@ -113,6 +118,15 @@ public final class Session: Sendable {
         progress(.objectLost(digest.short))
       }
     }
+  }
+
+  /// Keeps what the journal adds up to, now and then: reading it takes longer the more was ever dropped.
+  private func index() {
+    let next = journal.nextSequence
+    guard next - indexed.withLock({ $0 }) > InboxIndex.mostRecordsBehind, let mark = try? journal.mark() else { return }
+    InboxIndex(mark: mark, registries: folders.registries, published: lastPublished.withLock { $0 })
+      .save(fileSystem, state: Self.stateFolder(of: pipeline))
+    indexed.withLock { $0 = mark.next }
   }
 
   var scheduler: any BatchScheduler { cluster.scheduler ?? SlurmScheduler(pipeline.executor) }

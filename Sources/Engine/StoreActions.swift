@@ -7,9 +7,11 @@ import StageKit
 public struct StoreActions: ActionStore {
   public let store: Store
   private let fileSystem: any FileSystem
+  private let index: ActionIndex
 
   public init(_ store: Store, _ fileSystem: any FileSystem) {
     self.store = store
+    index = ActionIndex(store)
     self.fileSystem = fileSystem
   }
 
@@ -17,7 +19,10 @@ public struct StoreActions: ActionStore {
 
   public func bytes(_ part: ArtifactPart) throws -> [UInt8] {
     // A damaged object is set aside by the store and counts as absent from then on.
-    guard let bytes = try store.get(part.digest) else { throw StoreError.missing(part.digest) }
+    guard let bytes = try store.get(part.digest) else {
+      index.distrust()
+      throw StoreError.missing(part.digest)
+    }
     return bytes
   }
 
@@ -25,16 +30,33 @@ public struct StoreActions: ActionStore {
 
   public func action(_ key: Digest) throws -> ActionRecord? {
     guard let stored = try store.action(key), stored.stage == Self.actionStage else { return nil }
-    return try? CanonicalJSON.decode(ActionRecord.self, Array(stored.note.utf8))
+    return try? CanonicalJSON.decode(RecordNote.self, Array(stored.note.utf8)).record
   }
 
+  public func recall(_ keys: [Digest], threads: Int) throws -> [Recollection] {
+    let known = index.view()
+    // One action is a matter of microseconds.
+    let share = 256
+    return try concurrentMap((keys.count + share - 1) / share, threads: threads) { number in
+      try keys[number * share..<min(keys.count, (number + 1) * share)].map { key in
+        guard let record = known.record(key) else { return try recall(key) { try contains($0) } }
+        let lost = try record.parts.first { try !known.contains($0) && !contains($0) }
+        return lost.map { Recollection(lost: $0) } ?? Recollection(record: record)
+      }
+    }.flatMap { $0 }
+  }
+
+  public func passEnded(_ actions: [(key: Digest, record: ActionRecord)]) { index.keep(actions) }
+
   public func record(_ action: ActionRecord, for key: Digest) throws {
-    let outputs = action.parts.map { StoredAction.Output(name: $0.name, digest: $0.digest) }
-    let note = String(decoding: try CanonicalJSON.encode(action), as: UTF8.self)
+    let outputs = Set(action.parts).map { StoredAction.Output(name: $0.name, digest: $0.digest) }
+      .sorted { ($0.digest, $0.name) < ($1.digest, $1.name) }
+    let note = String(decoding: try CanonicalJSON.encode(RecordNote(action)), as: UTF8.self)
     try store.remember(StoredAction(key: key, stage: Self.actionStage, outputs: outputs, note: note))
   }
 
   public func forget(_ key: Digest) throws {
+    index.clear()
     let path = store.path(ofAction: key)
     guard try fileSystem.statusIfPresent(of: path) != nil else { return }
     try fileSystem.removeFile(path)
@@ -86,4 +108,68 @@ public struct StoreActions: ActionStore {
   private func notePath(_ name: String) -> String { Path.join(Path.join(store.folder, "notes"), name) }
 
   private static let actionStage = "action"
+}
+
+/// An action's record as it is stored. A fold gives most of ten thousand sources the same artifacts: these are
+/// written once, with the digests of the sources one behind the other.
+private struct RecordNote: Codable {
+  struct Shared: Codable {
+    var artifacts: [Artifact]
+    var sources: String
+  }
+
+  var record: ActionRecord
+  var shared: [Shared]?
+
+  private enum CodingKeys: CodingKey { case shared }
+
+  init(_ record: ActionRecord) {
+    self.record = record
+    let bySource = record.outputs.drop { $0.source == nil }
+    let isPlain = bySource.allSatisfy { $0.source != nil && $0.member == nil }
+    // What is read back is in the order of sources.
+    guard bySource.count > 8, isPlain, zip(bySource, bySource.dropFirst()).allSatisfy({ $0.source! < $1.source! })
+    else { return }
+    var places: [[Artifact]: Int] = [:]
+    var shared: [(artifacts: [Artifact], sources: [Digest])] = []
+    for output in bySource {
+      if let place = places[output.artifacts] {
+        shared[place].sources.append(output.source!)
+      } else {
+        places[output.artifacts] = shared.count
+        shared.append((output.artifacts, [output.source!]))
+      }
+    }
+    guard 2 * shared.count < bySource.count else { return }
+    self.record.outputs.removeLast(bySource.count)
+    self.shared = shared.map { group in
+      var digits = ""
+      for source in group.sources { digits += source.description }
+      return Shared(artifacts: group.artifacts, sources: digits)
+    }
+  }
+
+  init(from decoder: any Decoder) throws {
+    record = try ActionRecord(from: decoder)
+    shared = try decoder.container(keyedBy: CodingKeys.self).decodeIfPresent([Shared].self, forKey: .shared)
+    var outputs: [ActionRecord.Output] = []
+    for group in shared ?? [] {
+      var rest = Substring(group.sources)
+      while !rest.isEmpty {
+        guard let source = Digest(hexadecimal: rest.prefix(64)) else {
+          throw DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: "not the digests of sources"))
+        }
+        outputs.append(ActionRecord.Output(source: source, artifacts: group.artifacts))
+        rest = rest.dropFirst(64)
+      }
+    }
+    record.outputs += outputs.sorted { $0.source! < $1.source! }
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    try record.encode(to: encoder)
+    guard let shared else { return }
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(shared, forKey: .shared)
+  }
 }

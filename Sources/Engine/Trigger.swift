@@ -110,12 +110,12 @@ extension Pass {
   /// What a stage that would run waits for; nil where it is due.
   func waiting(_ stage: PlannedStage, _ inputs: BoundInputs) throws -> Waiting? {
     guard let trigger = stage.trigger, let now = runner.now, !runner.ignoresTriggers,
-      let last = try LastKeys.load(runner.store),
-      let before = last.stage(stage.id), let known = before.actions["all"]
+      let last = try lastKeys(),
+      let before = last.stage(stage.id), let known = before.action("all")
     else { return nil }
     // Another pipeline is no new data: what was asked for is done at once.
     for earlier in plan.stages {
-      if last.stage(earlier.id)?.stage != finder.stageKey(earlier).components { return nil }
+      if last.stage(earlier.id)?.components != finder.stageKey(earlier).components { return nil }
       if earlier.id == stage.id { break }
     }
     let changes = Changes(inputs, before)
@@ -152,14 +152,14 @@ extension Pass {
 
   /// Sources that differ from those of the last run.
   private struct Changes {
-    var all: Set<String> = []
+    var all: Set<Digest> = []
     /// Those that are there now.
-    var new: Set<String> = []
+    var new: Set<Digest> = []
 
     init(_ inputs: BoundInputs, _ before: StageKeys) {
       for input in inputs.collections {
         let now = input.collection.members
-        let old = before.members[input.kind.rawValue] ?? [:]
+        let old = before.members(input.kind.rawValue)
         for (source, artifact) in now where old[source] != artifact { new.insert(source) }
         for source in old.keys where now[source] == nil { all.insert(source) }
       }
@@ -168,7 +168,7 @@ extension Pass {
   }
 
   private func drift(
-    _ stage: PlannedStage, _ inputs: BoundInputs, _ new: Set<String>, _ known: [KeyComponent]
+    _ stage: PlannedStage, _ inputs: BoundInputs, _ new: Set<Digest>, _ known: [KeyComponent]
   ) throws -> Drift? {
     guard case .folding(let fold) = stage.work, let measuring = fold as? any DriftMeasuring else {
       return Drift(ratio: 0, words: "'\(stage.id)' cannot measure it")
@@ -177,7 +177,7 @@ extension Pass {
     guard let record = try runner.store.action(key) else { return nil }
     var collections: [ArtifactKind: [SourceArtifact]] = [:]
     for input in inputs.collections {
-      collections[input.kind] = input.collection.items.filter { new.contains($0.source.digest.description) }.map {
+      collections[input.kind] = input.collection.items.filter { new.contains($0.source.digest) }.map {
         SourceArtifact(source: $0.source, artifact: $0.artifact)
       }
     }

@@ -42,8 +42,16 @@ public final class WatchedFolders: DropProvider {
     var change: RegistryChange
   }
 
-  public init(
+  public convenience init(
     _ fileSystem: any FileSystem, journal: Journal, records: [JournalRecord], pipeline: PipelineFile, plan: Plan
+  ) {
+    self.init(fileSystem, journal: journal, records: records, after: [:], pipeline: pipeline, plan: plan)
+  }
+
+  /// - Parameter known: what the journal's records before those given add up to.
+  init(
+    _ fileSystem: any FileSystem, journal: Journal, records: [JournalRecord], after known: [String: UnitRegistry],
+    pipeline: PipelineFile, plan: Plan
   ) {
     self.fileSystem = fileSystem
     self.journal = journal
@@ -51,7 +59,7 @@ public final class WatchedFolders: DropProvider {
     truncatedAfter = .nanoseconds(Int64(pipeline.truncatedAfter * 1e9))
     threads = pipeline.threads > 0 ? pipeline.threads : availableProcessors()
     all = WatchedFolder.all(of: plan, inbox: pipeline.inbox)
-    var registries: [String: UnitRegistry] = [:]
+    var registries = known
     for record in records {
       guard case .folder(let known)? = JournalEntry.decode(record.payload) else { continue }
       registries[known.folder, default: UnitRegistry()].apply(known.change)
@@ -107,6 +115,9 @@ public final class WatchedFolders: DropProvider {
   public func registry(of folder: String) -> UnitRegistry {
     state.withLock { $0.registries[folder] ?? UnitRegistry() }
   }
+
+  /// All that is known.
+  var registries: [String: UnitRegistry] { state.withLock { $0.registries } }
 
   /// The next scans take these units for settled as long as they look the same.
   public func trust(_ units: [InboxUnit], of folder: String) {

@@ -91,6 +91,54 @@ public struct SingularValues: Sendable {
   }
 }
 
+/// The singular values of `A = U diag(values) Vᵀ` and Uᵀ b: all that a penalised problem needs to choose its
+/// penalty, at a fifth of the price of the vectors.
+public struct SingularSpectrum: Sendable {
+  /// Descending, shape [k], k = min(rows, columns).
+  public let values: [Double]
+  /// Uᵀ b, shape [k]; of each component only the magnitude says anything.
+  public let rotated: [Double]
+
+  /// - Parameters:
+  ///   - matrix: not more rows than columns.
+  ///   - vector: b, shape [rows].
+  public init(_ matrix: Matrix, _ vector: [Double]) throws(LinearAlgebraError) {
+    precondition(matrix.rows <= matrix.columns && vector.count == matrix.rows, "a wide matrix and its right side")
+    var k = Int32(matrix.rows)
+    guard k > 0 else {
+      (values, rotated) = ([], [])
+      return
+    }
+    useSingleThreadedBLAS()
+    // For LAPACK the row-major matrix is Aᵀ = Q B Pᵀ, B upper bidiagonal; with B = X S Yᵀ: U = P Y.
+    var m = Int32(matrix.columns)
+    var a = matrix.storage
+    var d = [Double](repeating: 0, count: matrix.rows)
+    var e = [Double](repeating: 0, count: matrix.rows)
+    var (tauQ, tauP, b) = (d, d, vector)
+    var info: Int32 = 0
+    var lwork = Int32(-1)
+    var work = [0.0]
+    for _ in 0..<2 {
+      dgebrd_(&m, &k, &a, &m, &d, &e, &tauQ, &tauP, &work, &lwork, &info)
+      if lwork < 0 {
+        lwork = Int32(work[0])
+        work = Array(repeating: 0, count: Int(lwork))
+      }
+    }
+    guard info == 0 else { throw .notConverged("bidiagonal form") }
+    var one = Int32(1)
+    dormbr_("P", "L", "T", &k, &one, &m, &a, &m, &tauP, &b, &k, &work, &lwork, &info)
+    guard info == 0 else { throw .notConverged("bidiagonal form") }
+    work = Array(repeating: 0, count: 4 * matrix.rows)
+    var none = Int32(0)
+    var (unused, alsoUnused) = (0.0, 0.0)
+    dbdsqr_("U", &k, &one, &none, &none, &d, &e, &b, &k, &unused, &one, &alsoUnused, &one, &work, &info)
+    guard info == 0 else { throw .notConverged("singular values") }
+    (values, rotated) = (d, b)
+  }
+}
+
 extension Matrix {
   /// The lower Cholesky factor of a symmetric positive definite matrix, zeros above.
   public func choleskyFactor() throws(LinearAlgebraError) -> Matrix {

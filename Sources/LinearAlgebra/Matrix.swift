@@ -31,6 +31,7 @@ public struct Matrix: Sendable, Equatable {
     return matrix
   }
 
+  @inlinable
   public subscript(row: Int, column: Int) -> Double {
     get { storage[row * columns + column] }
     set { storage[row * columns + column] = newValue }

@@ -3,12 +3,34 @@
 
 /// Writes and reads archives of stored members. The same members give the same bytes.
 public enum NumPyArchive {
-  private static let crcTable: [UInt32] = (0..<256).map { index in
-    (0..<8).reduce(UInt32(index)) { crc, _ in crc & 1 == 1 ? crc >> 1 ^ 0xEDB8_8320 : crc >> 1 }
-  }
+  /// Eight tables of 256: what a byte makes of the sum when 0 to 7 bytes come after it.
+  private static let crcTables: [UInt32] = {
+    var tables = [UInt32](repeating: 0, count: 8 * 256)
+    for index in 0..<256 {
+      tables[index] = (0..<8).reduce(UInt32(index)) { crc, _ in crc & 1 == 1 ? crc >> 1 ^ 0xEDB8_8320 : crc >> 1 }
+    }
+    for index in 256..<8 * 256 {
+      tables[index] = tables[index - 256] >> 8 ^ tables[Int(tables[index - 256] & 255)]
+    }
+    return tables
+  }()
 
-  private static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
-    ~bytes.reduce(~UInt32(0)) { crcTable[Int(($0 ^ UInt32($1)) & 255)] ^ $0 >> 8 }
+  /// CRC-32 (ISO 3309), eight bytes at a time.
+  private static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+    crcTables.withUnsafeBufferPointer { tables in
+      bytes.withUnsafeBytes { bytes in
+        var sum = ~UInt32(0)
+        var place = 0
+        while place + 8 <= bytes.count {
+          let next = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)) ^ UInt64(sum)
+          sum = 0
+          for k in 0..<8 { sum ^= tables[(7 - k) * 256 + Int(next >> UInt64(8 * k) & 255)] }
+          place += 8
+        }
+        for byte in bytes[place...] { sum = tables[Int((sum ^ UInt32(byte)) & 255)] ^ sum >> 8 }
+        return ~sum
+      }
+    }
   }
 
   /// Dated 1 January 1980, so that bytes depend on the members alone. Members below 4 GB.
@@ -21,7 +43,7 @@ public enum NumPyArchive {
     for (name, content) in members {
       precondition(content.count < 0xFFFF_FFFF && bytes.count < 0xFFFF_FFFF, "archives below 4 GB")
       let offset = bytes.count
-      let crc = Int(checksum(content))
+      let crc = Int(checksum(content[...]))
       func common(to target: inout [UInt8]) {
         // Version 2.0, no flags, stored, date; checksum and sizes; lengths of name and extra field.
         for value in [20, 0, 0, 0, 0x21] { put(value, 2, to: &target) }

@@ -27,6 +27,45 @@ extension Matrix {
       .storage
   }
 
+  /// X of `X T = B`, row by row, where T is the upper triangle of this square matrix.
+  public func dividing(_ b: Matrix) -> Matrix {
+    precondition(rows == columns && b.columns == rows, "a square triangle and rows of its width")
+    var result = b
+    guard rows > 0, b.rows > 0 else { return result }
+    useSingleThreadedBLAS()
+    cblas_dtrsm(
+      CblasRowMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit, Int32(b.rows), Int32(rows), 1, storage,
+      Int32(columns), &result.storage, Int32(rows))
+    return result
+  }
+
+  /// The upper triangle that rotations of neighbouring rows, bottom up, make of `leading` columns in front of a
+  /// triangle: of row i all entries from column `leading` up to column `leading + i` are zero. Takes
+  /// O(leading · columns²) operations; the diagonal is not negative.
+  public func rotatedToTriangle(leading: Int) -> Matrix {
+    var result = self
+    result.storage.withUnsafeMutableBufferPointer { values in
+      for column in 0..<min(leading, columns) {
+        for row in stride(from: rows - 1, to: column, by: -1) {
+          let (upper, lower) = ((row - 1) * columns, row * columns)
+          guard values[lower + column] != 0 else { continue }
+          var (c, s) = (0.0, 0.0)
+          cblas_drotg(&values[upper + column], &values[lower + column], &c, &s)
+          values[lower + column] = 0
+          for j in column + 1..<columns {
+            let (x, y) = (values[upper + j], values[lower + j])
+            values[upper + j] = c * x + s * y
+            values[lower + j] = c * y - s * x
+          }
+        }
+      }
+      for i in 0..<min(rows, columns) where values[i * columns + i] < 0 {
+        for j in i..<columns { values[i * columns + j].negate() }
+      }
+    }
+    return result
+  }
+
   /// The triangular factor R of `self = Q R` (Householder), shape [min(rows, columns)][columns],
   /// upper trapezoidal with a non-negative diagonal, so that it is unique where the rank is full.
   public func upperTriangularFactor() -> Matrix {

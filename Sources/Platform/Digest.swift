@@ -23,29 +23,71 @@ public struct Digest: Hashable, Comparable, Sendable, Codable, CustomStringConve
 
   /// Parses 64 hexadecimal digits; nil for anything else.
   public init?(hexadecimal text: some StringProtocol) {
-    let isDigit = { (byte: UInt8) in
-      (48...57).contains(byte) || (65...70).contains(byte) || (97...102).contains(byte)
+    var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    var count = 0
+    for byte in text.utf8 {
+      let digit: UInt8
+      switch byte {
+      case 48...57: digit = byte - 48
+      case 65...70: digit = byte - 55
+      case 97...102: digit = byte - 87
+      default: return nil
+      }
+      switch count / 16 {
+      case 0: words.0 = words.0 << 4 | UInt64(digit)
+      case 1: words.1 = words.1 << 4 | UInt64(digit)
+      case 2: words.2 = words.2 << 4 | UInt64(digit)
+      case 3: words.3 = words.3 << 4 | UInt64(digit)
+      default: return nil
+      }
+      count += 1
     }
-    // Checked by hand: UInt64 also takes a sign.
-    guard text.utf8.count == 64, text.utf8.allSatisfy(isDigit) else { return nil }
-    var words: [UInt64] = []
-    var rest = text[...]
-    while !rest.isEmpty {
-      guard let word = UInt64(rest.prefix(16), radix: 16) else { return nil }
-      words.append(word)
-      rest = rest.dropFirst(16)
+    guard count == 64 else { return nil }
+    self.init(words: words)
+  }
+
+  /// The 32 bytes.
+  public init(bytes: UnsafeRawBufferPointer) {
+    precondition(bytes.count == 32, "a digest has 32 bytes")
+    func word(_ index: Int) -> UInt64 {
+      UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))
     }
-    self.init(words: (words[0], words[1], words[2], words[3]))
+    self.init(words: (word(0), word(1), word(2), word(3)))
+  }
+
+  /// Calls `body` with the 32 bytes.
+  public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    let bytes = (words.0.bigEndian, words.1.bigEndian, words.2.bigEndian, words.3.bigEndian)
+    return try withUnsafeBytes(of: bytes, body)
   }
 
   /// 64 lower-case hexadecimal digits.
   public var description: String {
-    var text = ""
-    for word in [words.0, words.1, words.2, words.3] {
-      let digits = String(word, radix: 16)
-      text += String(repeating: "0", count: 16 - digits.count) + digits
+    withDigits { digits in
+      String(unsafeUninitializedCapacity: 64) {
+        _ = $0.initialize(fromContentsOf: digits.assumingMemoryBound(to: UInt8.self))
+        return 64
+      }
     }
-    return text
+  }
+
+  /// Calls `body` with the 64 digits, 16 of each word.
+  fileprivate func withDigits<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    let digits = (
+      Self.digits(words.0 >> 32), Self.digits(words.0 & 0xFFFF_FFFF), Self.digits(words.1 >> 32),
+      Self.digits(words.1 & 0xFFFF_FFFF), Self.digits(words.2 >> 32), Self.digits(words.2 & 0xFFFF_FFFF),
+      Self.digits(words.3 >> 32), Self.digits(words.3 & 0xFFFF_FFFF)
+    )
+    return try withUnsafeBytes(of: digits, body)
+  }
+
+  /// The eight digits of 32 bits, all at once: each in a byte of its own, then 0...9 and a...f.
+  private static func digits(_ half: UInt64) -> UInt64 {
+    var v = (half << 16 | half) & 0x0000_FFFF_0000_FFFF
+    v = (v << 8 | v) & 0x00FF_00FF_00FF_00FF
+    v = (v << 4 | v) & 0x0F0F_0F0F_0F0F_0F0F
+    let letters = ((v + 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101
+    return (v + 0x3030_3030_3030_3030 + letters * 39).bigEndian
   }
 
   /// The first eight hexadecimal digits, for people.
@@ -85,12 +127,18 @@ public struct Digest: Hashable, Comparable, Sendable, Codable, CustomStringConve
 
 /// Builds a digest piece by piece. The typed `add` methods are unambiguous: every value carries its
 /// type and length, and floating-point numbers enter by their bit patterns.
+///
+/// Tens of thousands of keys are made in one pass, so nothing here allocates.
 public struct DigestBuilder: Sendable {
-  private var state: [UInt32] = [
+  private typealias Words = (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32)
+  private typealias Block = (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+
+  private var state: Words = (
     0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a,
-    0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
-  ]
-  private var pending: [UInt8] = []
+    0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19
+  )
+  /// The first `count % 64` bytes are those that no whole block has taken yet.
+  private var pending: Block = (0, 0, 0, 0, 0, 0, 0, 0)
   private var count: UInt64 = 0
   private let isPortable: Bool
 
@@ -101,30 +149,37 @@ public struct DigestBuilder: Sendable {
 
   /// Feeds raw bytes.
   public mutating func update(_ bytes: UnsafeRawBufferPointer) {
-    count += UInt64(bytes.count)
-    var rest = bytes[...]
-    if !pending.isEmpty {
-      let taken = min(64 - pending.count, rest.count)
-      pending.append(contentsOf: rest.prefix(taken))
-      rest = rest.dropFirst(taken)
-      guard pending.count == 64 else { return }
-      pending.withUnsafeBufferPointer { fold($0.baseAddress!, 1) }
-      pending.removeAll(keepingCapacity: true)
+    guard var next = bytes.baseAddress, !bytes.isEmpty else { return }
+    var left = bytes.count
+    let held = Int(count & 63)
+    count &+= UInt64(left)
+    if held > 0 {
+      let taken = min(64 - held, left)
+      withUnsafeMutableBytes(of: &pending) { ($0.baseAddress! + held).copyMemory(from: next, byteCount: taken) }
+      next += taken
+      left -= taken
+      guard held + taken == 64 else { return }
+      let block = pending
+      withUnsafeBytes(of: block) { fold($0.baseAddress!, 1) }
     }
-    let whole = rest.count / 64
-    if whole > 0 {
-      let base = rest.base.baseAddress! + rest.startIndex
-      fold(base.assumingMemoryBound(to: UInt8.self), whole)
-      rest = rest.dropFirst(whole * 64)
+    if left >= 64 {
+      fold(next, left / 64)
+      next += left & ~63
+      left &= 63
     }
-    pending.append(contentsOf: rest)
+    if left > 0 { withUnsafeMutableBytes(of: &pending) { $0.baseAddress!.copyMemory(from: next, byteCount: left) } }
   }
 
-  private mutating func fold(_ blocks: UnsafePointer<UInt8>, _ count: Int) {
-    if isPortable {
-      sluice_sha256_blocks_portable(&state, blocks, count)
-    } else {
-      sluice_sha256_blocks(&state, blocks, count)
+  private mutating func fold(_ blocks: UnsafeRawPointer, _ count: Int) {
+    let bytes = blocks.assumingMemoryBound(to: UInt8.self)
+    let isPortable = isPortable
+    withUnsafeMutableBytes(of: &state) {
+      let words = $0.baseAddress!.assumingMemoryBound(to: UInt32.self)
+      if isPortable {
+        sluice_sha256_blocks_portable(words, bytes, count)
+      } else {
+        sluice_sha256_blocks(words, bytes, count)
+      }
     }
   }
 
@@ -132,11 +187,18 @@ public struct DigestBuilder: Sendable {
   public mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
 
   public mutating func add(_ text: String) {
-    addHeader("s", text.utf8.count)
-    update(Array(text.utf8))
+    var text = text
+    text.withUTF8 {
+      addHeader("s", $0.count)
+      update(UnsafeRawBufferPointer($0))
+    }
   }
 
-  public mutating func add(_ digest: Digest) { add(digest.description) }
+  /// As its 64 digits.
+  public mutating func add(_ digest: Digest) {
+    addHeader("s", 64)
+    digest.withDigits { update($0) }
+  }
 
   public mutating func add(_ number: Int) { addHeader("i", number) }
 
@@ -149,24 +211,37 @@ public struct DigestBuilder: Sendable {
     numbers.withUnsafeBytes { update($0) }
   }
 
+  /// The tag, then the value in eight bytes.
   private mutating func addHeader(_ tag: Unicode.Scalar, _ value: Int) {
-    var bytes: [UInt8] = [UInt8(tag.value)]
-    withUnsafeBytes(of: UInt64(bitPattern: Int64(value)).littleEndian) {
-      bytes.append(contentsOf: $0)
-    }
-    update(bytes)
+    let value = UInt64(bitPattern: Int64(value))
+    let header = ((UInt64(tag.value) | value << 8).littleEndian, (value >> 56).littleEndian)
+    withUnsafeBytes(of: header) { update(UnsafeRawBufferPointer(rebasing: $0[..<9])) }
   }
 
   /// The digest of everything fed so far; the builder can go on afterwards.
   public func finish() -> Digest {
     var copy = self
-    let bits = count &* 8
-    var tail: [UInt8] = [0x80]
-    tail += Array(repeating: 0, count: (120 - (copy.pending.count + 1) % 64) % 64)
-    withUnsafeBytes(of: bits.bigEndian) { tail.append(contentsOf: $0) }
-    copy.update(tail)
-    let s = copy.state.map(UInt64.init)
+    let held = Int(count & 63)
+    withUnsafeMutableBytes(of: &copy.pending) {
+      $0[held] = 0x80
+      for index in held + 1..<max(64, held + 1) { $0[index] = 0 }
+    }
+    if held >= 56 {
+      copy.foldPending()
+      copy.pending = (0, 0, 0, 0, 0, 0, 0, 0)
+    }
+    copy.pending.7 = (count &* 8).bigEndian
+    copy.foldPending()
+    let s = copy.state
     return Digest(
-      words: (s[0] << 32 | s[1], s[2] << 32 | s[3], s[4] << 32 | s[5], s[6] << 32 | s[7]))
+      words: (
+        UInt64(s.0) << 32 | UInt64(s.1), UInt64(s.2) << 32 | UInt64(s.3), UInt64(s.4) << 32 | UInt64(s.5),
+        UInt64(s.6) << 32 | UInt64(s.7)
+      ))
+  }
+
+  private mutating func foldPending() {
+    let block = pending
+    withUnsafeBytes(of: block) { fold($0.baseAddress!, 1) }
   }
 }

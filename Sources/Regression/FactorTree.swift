@@ -93,6 +93,8 @@ public struct FactorTree: Sendable {
     var seen: Set<Digest> = []
     var open = roots.compactMap(\.node)
     while let current = open.popLast() {
+      // Beneath a small node that is taken evenly everything is smaller still.
+      if current.times > 0, current.parts < smallestCachedNode { continue }
       guard seen.insert(current.key).inserted else { continue }
       if isCached(current) { keys.insert(current.key) }
       switch current.content {
@@ -144,6 +146,22 @@ extension FactorTree {
 
     /// The root without the blocks that are kept apart: what a fit that never saw them is made of.
     public var withoutApart: Root { Root(together: together, apart: nil) }
+
+    /// Of the sources whose digests begin with so many zero bits, blocks that are kept apart left out: part of
+    /// the same tree, so that nothing is hashed again. Only of a root whose blocks are taken once.
+    public func beginning(zeroBits: Int) -> Root {
+      Root(together: together.flatMap { Self.beginning($0, zeroBits) }, apart: nil)
+    }
+
+    private static func beginning(_ node: Node, _ zeroBits: Int) -> Node? {
+      var place = node
+      while case .inner(let bit, let left, _) = place.content, bit < zeroBits { place = left }
+      // What is left has its first bits in common.
+      var first = place
+      while case .inner(_, let left, _) = first.content { first = left }
+      guard case .leaf(let leaf) = first.content else { preconditionFailure("blocks that are taken once") }
+      return leaf.source.leadingBits.leadingZeroBitCount >= zeroBits ? place : nil
+    }
 
     /// As `FactorTree.key` has it.
     public var key: Digest? { node?.key }
@@ -295,12 +313,13 @@ extension FactorTree {
       let number = source.keys[start].block
       let end = source.keys[start...].firstIndex { $0.block != number } ?? source.keys.count
       defer { start = end }
+      guard isTaken(source.source, number) else { continue }
+      let times = selection.multiplicity(source.source, number)
+      guard times > 0 else { continue }
       let scales = source.keys[start..<end].map {
         (key: $0, scale: selection.multiplier(of: $0, in: source.source))
       }.filter { $0.scale > 0 }
-      let isWanted = !scales.isEmpty && isTaken(source.source, number)
-      let times = isWanted ? selection.multiplicity(source.source, number) : 0
-      guard times > 0 else { continue }
+      guard !scales.isEmpty else { continue }
       var builder = DigestBuilder()
       builder.add("block 2")
       builder.add(source.content)

@@ -66,7 +66,11 @@ public struct Fit: Sendable {
     self.problem = problem
     self.scales = scales
     self.lambda = lambda
-    coefficients = spectrum.coefficients(lambda, scales: scales)
+    let triangle = problem.penalised(lambda: lambda, scales: scales)
+    posteriorFactor = triangle.factor
+    coefficients =
+      lambda > 0
+      ? triangle.factor.solvingTriangle(.upper, triangle.target) : try problem.leastNormCoefficients(scales: scales)
     referenceEnergies = problem.energies(for: coefficients)
     beta = spectrum.noisePrecision(lambda)
     alpha = lambda * beta
@@ -76,7 +80,6 @@ public struct Fit: Sendable {
     effectiveDegreesOfFreedom = spectrum.degreesOfFreedom(lambda)
     residualSquares = spectrum.residualSquares(lambda)
     rows = problem.rows
-    posteriorFactor = problem.penalised(lambda: lambda, scales: scales).factor
     let strongest = spectrum.singularValues.first ?? 0
     let isHopeless = regularisation != .fixed(lambda) && lambda > strongest * strongest
     notes =
@@ -121,11 +124,26 @@ extension ReducedProblem {
     return (triangle.factor, triangle.target)
   }
 
+  /// R Γ⁻¹; zero where Γ is infinite.
+  func scaled(by scales: [Double]) -> Matrix {
+    var scaled = matrix
+    for i in 0..<scaled.rows { for j in i..<scaled.columns { scaled[i, j] /= scales[j] } }
+    return scaled
+  }
+
+  /// Coefficients without a penalty that have the least norm |Γ c|, over the singular values above rounding.
+  func leastNormCoefficients(scales: [Double]) throws(LinearAlgebraError) -> [Double] {
+    let decomposition = try SingularValues(scaled(by: scales))
+    let limit = (decomposition.values.first ?? 0) * Double(max(rows, matrix.columns)) * 0x1p-52
+    let amplitudes = zip(decomposition.values, decomposition.left.transposedTimes(target)).map {
+      $0 > limit && $0 > 0 ? $1 / $0 : 0
+    }
+    return zip(decomposition.right.transposedTimes(amplitudes), scales).map { $0 / $1 }
+  }
+
   /// Coefficients at a given penalty, shape [basis]: far cheaper than a `Fit`.
   public func coefficients(lambda: Double, scales: [Double]) throws -> [Double] {
-    guard lambda > 0 else {
-      return try Spectrum(self, scales: scales).coefficients(0, scales: scales)
-    }
+    guard lambda > 0 else { return try leastNormCoefficients(scales: scales) }
     let (factor, target) = penalised(lambda: lambda, scales: scales)
     return factor.solvingTriangle(.upper, target)
   }

@@ -24,20 +24,12 @@ extension Fit {
   package func whitened(_ rows: Matrix) -> Matrix {
     let (n, elements) = (coefficients.count, referenceEnergies.count)
     precondition(rows.columns == n + elements + 1, "rows of the fit's layout")
-    var taken: [[Double]] = []
-    var rest: [[Double]] = []
+    let (taken, rest) = problem.projected(rows)
+    let solved = posteriorFactor.dividing(rest)
+    var result = Matrix(rows: rows.rows, columns: taken.columns + n)
     for i in 0..<rows.rows {
-      let row = rows.row(i)
-      let split = problem.projected(basis: Array(row[..<n]), composition: Array(row[n..<n + elements]))
-      taken.append(split.taken)
-      rest.append(split.rest)
-    }
-    let solved = posteriorFactor.solvingTriangle(.upper, transposed: true, Matrix(rest, columns: n).transposed)
-    let energies = Matrix(taken, columns: problem.expansion.columns)
-    var result = Matrix(rows: rows.rows, columns: energies.columns + n)
-    for i in 0..<rows.rows {
-      for k in 0..<energies.columns { result[i, k] = energies[i, k] }
-      for k in 0..<n { result[i, energies.columns + k] = solved[k, i] }
+      for k in 0..<taken.columns { result[i, k] = taken[i, k] }
+      for k in 0..<n { result[i, taken.columns + k] = solved[i, k] }
     }
     return result
   }

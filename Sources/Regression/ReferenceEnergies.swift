@@ -86,7 +86,8 @@ public struct ReducedProblem: Sendable {
       (matrix, target, unexplainedSquares) = Self.split(triangle, basis: basis)
       return
     }
-    let triangle = reordered.upperTriangularFactor()
+    let triangle =
+      factor.isTriangular ? reordered.rotatedToTriangle(leading: fitted.count) : reordered.upperTriangularFactor()
     let top = min(fitted.count, triangle.rows)
     let composition = Matrix(
       (0..<top).map { i in (0..<fitted.count).map { triangle[i, $0] } }, columns: fitted.count)
@@ -156,6 +157,23 @@ public struct ReducedProblem: Sendable {
     let values = expansion.times(zip(offset, explained).map { $0 - $1 })
     for (element, value) in zip(fitted, values) { all[element] = value }
     return all
+  }
+
+  /// As the other for all rows [basis | composition | …], shapes [rows][r] and [rows][basis].
+  func projected(_ full: Matrix) -> (taken: Matrix, rest: Matrix) {
+    let basis = matrix.columns
+    var rest = Matrix(rows: full.rows, columns: basis)
+    var compositions = Matrix(rows: full.rows, columns: fitted.count)
+    for i in 0..<full.rows {
+      for j in 0..<basis { rest[i, j] = full[i, j] }
+      for (k, element) in fitted.enumerated() { compositions[i, k] = full[i, basis + element] }
+    }
+    let taken = compositions.times(expansion)
+    if taken.columns > 0 {
+      let moved = taken.times(coupling)
+      for i in moved.storage.indices { rest.storage[i] -= moved.storage[i] }
+    }
+    return (taken, rest)
   }
 
   /// Splits a full row [basis | composition] into what the fitted energies take (u, shape [r]) and

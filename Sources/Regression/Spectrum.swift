@@ -1,18 +1,16 @@
 import LinearAlgebra
 
 /// The penalised problem in its singular directions, R Γ⁻¹ = U diag(s) Vᵀ: everything that depends on
-/// λ alone is a sum over them.
+/// λ alone is a sum over them. The directions themselves are not needed: see `ReducedProblem.coefficients`.
 public struct Spectrum: Sendable {
   /// s, descending, shape [basis]; zero where the rows say nothing.
   public let singularValues: [Double]
-  /// z' = Uᵀ z, shape [basis].
+  /// z' = Uᵀ z up to signs, shape [basis].
   public let target: [Double]
   /// ρ².
   public let unexplainedSquares: Double
   /// Rows m that inform the coefficients.
   public let rows: Int
-  /// Row k is direction k in the scaled coefficients Γ c, shape [k][basis].
-  let directions: Matrix
   let targetSquares: Double
   /// Functions that take part: all but those of infinite scale.
   private let functions: Int
@@ -20,14 +18,10 @@ public struct Spectrum: Sendable {
   public init(_ problem: ReducedProblem, scales: [Double]) throws(LinearAlgebraError) {
     let n = problem.matrix.columns
     precondition(scales.count == n, "one scale per basis function")
-    var scaled = problem.matrix
-    for i in 0..<scaled.rows { for j in i..<n { scaled[i, j] /= scales[j] } }
-    let decomposition = try SingularValues(scaled)
-    let missing = n - decomposition.values.count
-    singularValues = decomposition.values + Array(repeating: 0, count: missing)
-    target =
-      decomposition.left.transposedTimes(problem.target) + Array(repeating: 0, count: missing)
-    directions = decomposition.right
+    let decomposition = try SingularSpectrum(problem.scaled(by: scales), problem.target)
+    let missing = [Double](repeating: 0, count: n - decomposition.values.count)
+    singularValues = decomposition.values + missing
+    target = decomposition.rotated + missing
     unexplainedSquares = problem.unexplainedSquares
     rows = problem.rows
     targetSquares = problem.targetSquares
@@ -94,12 +88,6 @@ public struct Spectrum: Sendable {
     // A perfect fit would make it infinite: nothing is known better than rounding.
     let floor = max(targetSquares * 0x1p-104, Double.leastNormalMagnitude)
     return Double(rows) / max(squares, floor)
-  }
-
-  /// Coefficients c, shape [basis].
-  public func coefficients(_ lambda: Double, scales: [Double]) -> [Double] {
-    let scaled = directions.transposedTimes(Array(amplitudes(lambda).prefix(directions.rows)))
-    return zip(scaled, scales).map { $0 / $1 }
   }
 
   private func amplitudes(_ lambda: Double) -> [Double] {

@@ -61,6 +61,12 @@ public struct Artifact: Hashable, Sendable, Codable {
       "part names are unique")
   }
 
+  /// Parts that are in the order of their names already.
+  package init(kind: ArtifactKind, sortedParts parts: [ArtifactPart]) {
+    self.kind = kind
+    self.parts = parts
+  }
+
   /// The digest of the kind and of every part's name and content.
   public var digest: Digest {
     var builder = DigestBuilder()
@@ -76,7 +82,7 @@ public struct Artifact: Hashable, Sendable, Codable {
 }
 
 /// An artifact as a stage hands it over: named bytes that the engine stores.
-public struct ArtifactDraft: Sendable {
+public struct ArtifactDraft: Sendable, Equatable {
   public let kind: ArtifactKind
   public private(set) var parts: [(name: String, bytes: [UInt8])]
 
@@ -88,6 +94,10 @@ public struct ArtifactDraft: Sendable {
   public mutating func add(_ name: String, _ bytes: [UInt8]) { parts.append((name, bytes)) }
 
   public mutating func add(_ name: String, _ text: String) { add(name, Array(text.utf8)) }
+
+  public static func == (a: ArtifactDraft, b: ArtifactDraft) -> Bool {
+    a.kind == b.kind && a.parts.elementsEqual(b.parts) { $0.name == $1.name && $0.bytes == $1.bytes }
+  }
 }
 
 /// One thing dropped, by the digest of its decompressed content. Sources are always in digest order.

@@ -171,6 +171,8 @@ let shapes: [(Int, Int, Int)] = [(1, 1, 1), (3, 5, 2), (17, 33, 9), (64, 1, 64),
     #expect(largestDifference(loopProduct(lower, lower.solvingTriangle(.lower, b)), b) < 1e-12)
     let x = upper.solvingTriangle(.upper, transposed: true, b)
     #expect(largestDifference(loopProduct(lower, x), b) < 1e-12)
+    let rows = randomMatrix(5, 8, seed: 9)
+    #expect(largestDifference(loopProduct(upper.dividing(rows), upper), rows) < 1e-12)
     let y = upper.solvingTriangle(.upper, b.column(1))
     #expect(zip(upper.times(y), b.column(1)).allSatisfy { abs($0 - $1) < 1e-12 })
   }
@@ -179,5 +181,41 @@ let shapes: [(Int, Int, Int)] = [(1, 1, 1), (3, 5, 2), (17, 33, 9), (64, 1, 64),
   func upperTriangularFactor(_ shape: (Int, Int)) {
     let a = randomMatrix(shape.0, shape.1, seed: 8)
     #expect(largestDifference(a.upperTriangularFactor(), loopTriangle(a)) < 1e-13)
+  }
+
+  /// Columns put in front of a triangle, and rows below the last column.
+  @Test(arguments: [(0, 6, 6), (1, 7, 7), (2, 8, 7), (3, 9, 5), (2, 3, 5)])
+  func rotationsMakeATriangle(_ shape: (leading: Int, rows: Int, columns: Int)) {
+    var a = randomMatrix(shape.rows, shape.columns, seed: 12)
+    for i in 0..<shape.rows {
+      for j in shape.leading..<min(shape.leading + i, shape.columns) { a[i, j] = 0 }
+    }
+    a[2, 0] = 0  // nothing to eliminate
+    let kept = min(shape.rows, shape.columns)
+    let b = a.rotatedToTriangle(leading: shape.leading)
+    #expect(b.rows == a.rows)
+    #expect(largestDifference(b.selecting(rows: Array(0..<kept)), loopTriangle(a)) < 1e-13)
+    for i in kept..<max(kept, b.rows) { #expect(b.row(i).allSatisfy { abs($0) < 1e-13 }) }
+  }
+
+  @Test(arguments: [(1, 1), (9, 9), (4, 11), (40, 40)])
+  func spectraEqualThoseOfTheWholeDecomposition(_ shape: (Int, Int)) throws {
+    var a = randomMatrix(shape.0, shape.1, seed: 21)
+    // Over twelve orders of magnitude.
+    for i in 0..<a.rows { for j in 0..<a.columns { a[i, j] /= Double(1 + j * j * j * j) * Double(1 + i * i) } }
+    let b = randomMatrix(shape.0, 1, seed: 22).storage
+    let whole = try SingularValues(a)
+    let spectrum = try SingularSpectrum(a, b)
+    let expected = whole.left.transposedTimes(b)
+    for k in whole.values.indices {
+      #expect(abs(spectrum.values[k] - whole.values[k]) < 1e-13 * whole.values[0], "value \(k)")
+    }
+    // Vectors of values near rounding are not determined.
+    for k in whole.values.indices where whole.values[k] > 1e-6 * whole.values[0] {
+      #expect(abs(abs(spectrum.rotated[k]) - abs(expected[k])) < 1e-7, "component \(k)")
+    }
+    let length = b.reduce(0) { $0 + $1 * $1 }
+    #expect(abs(spectrum.rotated.reduce(0) { $0 + $1 * $1 } - length) < 1e-12 * length)
+    #expect(try SingularSpectrum(Matrix(rows: 0, columns: 3), []).values == [])
   }
 }

@@ -111,6 +111,48 @@ import Testing
     }
   }
 
+  @Test func partsOfTheTreeAreTheTreesOfTheirSources() throws {
+    let project = try Project(basis: 3, sources: 60, frames: 3, blocks: 3)
+    var tree = try project.tree()
+    tree.isApart = { $1 == 1 || $0.bit(7) }
+    let together = Selection(weights: plainWeights) { $1 == 1 || $0.bit(7) ? 0 : 1 }
+    for bits in 0...9 {
+      let part = tree.root(selection).beginning(zeroBits: bits)
+      let sources = project.sources.filter { $0.leadingBits.leadingZeroBitCount >= bits }
+      #expect(part.key == (try project.tree(sources).key(together)), "\(bits) bits")
+    }
+    #expect(FactorTree.Root().beginning(zeroBits: 2).key == nil)
+  }
+
+  /// At a given strength of the prior, merging in another order moves no energy by more than 1e-9 eV/atom.
+  @Test func aChainInAnotherOrderPredictsTheSame() throws {
+    let project = try Project(basis: 40, sources: 30, frames: 6, blocks: 2)
+    let factor = try project.factor(selection)
+    var chain = TriangularFactor(columns: project.layout.columns)
+    for source in project.sources.reversed() {
+      for leaf in try project.load(source).leaves.reversed() {
+        chain = .merge(leaf.factor.scaled(by: plainWeights.multiplier(of: leaf.key)), chain)
+      }
+    }
+    func fit(_ factor: TriangularFactor, _ regularisation: Regularisation) throws -> Fit {
+      try Fit(
+        factor, layout: project.layout, references: .leastSquares(elements: 2), prior: .ridge,
+        regularisation: regularisation)
+    }
+    let chosen = try fit(factor, .evidence)
+    for lambda in [chosen.lambda, chosen.lambda * 1e-6] {
+      let (a, b) = (try fit(factor, .fixed(lambda)), try fit(chain, .fixed(lambda)))
+      for entry in project.rows where entry.key.kind == .energy {
+        let row = Array(entry.rows.row(0).dropLast())
+        func energy(_ fit: Fit) -> Double {
+          let sum = zip(row, fit.coefficients + fit.referenceEnergies).reduce(0) { $0 + $1.0 * $1.1 }
+          return sum / Double(entry.atoms).squareRoot()
+        }
+        #expect(abs(energy(a) - energy(b)) < 1e-9)
+      }
+    }
+  }
+
   @Test func whatAMemberLeavesOutIsTheRest() throws {
     let project = try Project(sources: 20, blocks: 2)
     for member in 0..<4 {

@@ -21,5 +21,14 @@ void dgesdd_(const char *jobz, const int *m, const int *n, double *a, const int 
              double *u, const int *ldu, double *vt, const int *ldvt, double *work,
              const int *lwork, int *iwork, int *info);
 
+void dgebrd_(const int *m, const int *n, double *a, const int *lda, double *d, double *e, double *tauq,
+             double *taup, double *work, const int *lwork, int *info);
+void dormbr_(const char *vect, const char *side, const char *trans, const int *m, const int *n, const int *k,
+             const double *a, const int *lda, const double *tau, double *c, const int *ldc, double *work,
+             const int *lwork, int *info);
+void dbdsqr_(const char *uplo, const int *n, const int *ncvt, const int *nru, const int *ncc, double *d, double *e,
+             double *vt, const int *ldvt, double *u, const int *ldu, double *c, const int *ldc, double *work,
+             int *info);
+
 // Ends the worker threads that the library starts when it is loaded.
 int blas_thread_shutdown_(void);
