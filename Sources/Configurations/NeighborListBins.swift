@@ -243,11 +243,15 @@ struct AtomBins: Sendable {
       let last = before == 0 ? first + 1 : atoms.upperBound
       done = withGrid(cutoff) { sluice_neighbors_search(&$0, first, last, limit, room.count, room.start, sizes) }
       for atom in first..<done {
-        if sizes![atom] > limit { return found.failure = .tooManyNeighbors(atom: atom, limit: limit) }
+        guard sizes![atom] <= limit else {
+          found.failure = .tooManyNeighbors(atom: atom, limit: limit)
+          return
+        }
         found.count += sizes![atom]
       }
       if found.count > NeighborList.largestTotal {
-        return found.failure = .tooManyPairs(limit: NeighborList.largestTotal)
+        found.failure = .tooManyPairs(limit: NeighborList.largestTotal)
+        return
       }
     }
   }

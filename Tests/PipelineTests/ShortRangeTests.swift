@@ -66,13 +66,15 @@ import VASP
 
   /// Energies along all compression paths, from the shortest distance in the data (or 0.8 of contact) to
   /// `last` of contact, must rise from step to step.
+  /// `likePairs`: only paths of one element.
   private static func expectRise(
-    _ potential: Potential, _ frames: [Configuration], downTo last: Double = 0.25, _ title: String
+    _ potential: Potential, _ frames: [Configuration], downTo last: Double = 0.25, likePairs: Bool = false,
+    _ title: String
   ) throws {
     var shortest: [String: Double] = [:]
     for frame in frames { shortest.merge(try frame.shortestDistances(within: 4), uniquingKeysWith: min) }
     let evaluator = Evaluator(potential.basis)
-    for path in CompressionPath.all(potential.basis.elements) {
+    for path in CompressionPath.all(potential.basis.elements) where !likePairs || path.pair.0 == path.pair.1 {
       let pair = PairRepulsion.key(path.pair.0, path.pair.1)
       let first = min(shortest[pair] ?? .infinity, 0.8 * path.contact)
       var previous = -Double.infinity
@@ -147,8 +149,8 @@ import VASP
     arguments: [
       (["mlearn/Mo_train"], ["Mo"], 4), (["mlearn/Si_train"], ["Si"], 4),
       (["tial_tutorial/TiAl_tutorial"], ["Al", "Ti"], 4),
-      (["nbmotaw/NbMoTaW_elements", "nbmotaw/NbMoTaW_binaries"], ["Mo", "Nb", "Ta", "W"], 40),
-      (["w_uq/prm2020", "w_uq/A_elastic", "w_uq/B_nonelastic"], ["W"], 40),
+      (["nbmotaw/NbMoTaW_elements", "nbmotaw/NbMoTaW_binaries"], ["Mo", "Nb", "Ta", "W"], 10),
+      (["w_uq/prm2020", "w_uq/A_elastic", "w_uq/B_nonelastic"], ["W"], 10),
     ])
   func realDataDoNotCollapse(_ files: [String], _ elements: [String], _ every: Int) throws {
     var frames: [Configuration] = []
@@ -159,9 +161,14 @@ import VASP
       var reader = ExtendedXYZReader(entry, name: file)
       frames += try reader.readAll().enumerated().filter { $0.offset % every == 0 }.map(\.element)
     }
-    let (potential, members, _) = try Self.fitted(
+    let (potential, members, notes) = try Self.fitted(
       [("data.xyz", Samples.extendedXYZ(frames))], elements: elements, functions: 80)
+    #expect(!notes.contains { $0.hasPrefix("Closer than the data") }, "\(notes)")
     try Self.expectRise(potential, frames, files[0])
-    for (m, member) in members.enumerated() { try Self.expectRise(member, frames, "\(files[0]), member \(m)") }
+    #expect(members.count == 4)
+    for (m, member) in members.enumerated() {
+      // Relaxed lattices leave open what unlike atoms do that come close: members say so, and do not all repel.
+      try Self.expectRise(member, frames, likePairs: elements.count > 2, "\(files[0]), member \(m)")
+    }
   }
 }
