@@ -101,8 +101,10 @@ struct VasprunReaderTests {
     #expect(try read(text.vasprun).configurations[0].labels.electronicallyConverged == true)
     // The loops of a linear-response run are counted, too.
     text.steps[0].iterations = 7
-    text.parameters = [("IBRION", "int", "8")]
-    #expect(try read(text.vasprun).configurations[0].labels.electronicallyConverged == nil)
+    for response in [("IBRION", "int", "8"), ("LCHIMAG", "logical", "T")] {
+      text.parameters = [response]
+      #expect(try read(text.vasprun).configurations[0].labels.electronicallyConverged == nil)
+    }
   }
 
   @Test func machineLearnedStepsAreMarked() throws {
