@@ -54,7 +54,9 @@ package struct SettingsTable {
     s.program = program
     s.version = version
     s.functional = functional
-    s.planeWaveCutoff = real("ENCUT") ?? real("ENMAX")
+    // vasprun.xml names what was used ENMAX, and what was asked for ENCUT.
+    s.planeWaveCutoff =
+      (used["ENCUT"] ?? used["ENMAX"]).flatMap { DecimalScanner.number($0) } ?? real("ENCUT") ?? real("ENMAX")
     s.pseudopotentials = titles.isEmpty ? nil : titles
     s.kPoints = kPoints
     s.spinOrbit = flag("LSORBIT")

@@ -134,6 +134,10 @@ struct VasprunReaderTests {
     let settings = try read(text.vasprun).reader.settings
     #expect(settings.functional == "PBEsol")
     #expect(settings.planeWaveCutoff == 520)
+    let asked = text.vasprun.replacing(
+      "  <i type=\"string\" name=\"ALGO\">", with: "  <i name=\"ENCUT\"> 600.0</i>\n  <i type=\"string\" name=\"ALGO\">"
+    )
+    #expect(try read(asked).reader.settings.planeWaveCutoff == 520, "what was used")
     #expect(settings.pseudopotentials == ["PAW_PBE W_sv 06Sep2000", "PAW_PBE O 08Apr2002"])
     #expect(settings.kPoints == "Gamma 2 3 4")
     #expect(
