@@ -54,7 +54,9 @@ package struct SettingsTable {
     s.program = program
     s.version = version
     s.functional = functional
-    s.planeWaveCutoff = real("ENCUT") ?? real("ENMAX")
+    // vasprun.xml names what was used ENMAX, and what was asked for ENCUT.
+    s.planeWaveCutoff =
+      (used["ENCUT"] ?? used["ENMAX"]).flatMap { DecimalScanner.number($0) } ?? real("ENCUT") ?? real("ENMAX")
     s.pseudopotentials = titles.isEmpty ? nil : titles
     s.kPoints = kPoints
     s.spinOrbit = flag("LSORBIT")
@@ -191,13 +193,13 @@ package struct SettingsTable {
   // MARK: convergence
 
   /// Whether `iterations` electronic steps reached the criterion: not when they used up NELM.
-  /// In linear-response runs the response loops are in the count, so a full count says nothing.
+  /// In linear-response runs (NMR's among them) the response loops are in the count, so a full count says nothing.
   func converged(after iterations: Int) -> Bool? {
     guard let limit = integer("NELM"), limit > 0, iterations > 0 else { return nil }
     if iterations < limit { return true }
     let response =
       integer("IBRION") == 7 || integer("IBRION") == 8 || flag("LEPSILON") == true
-      || flag("LCALCEPS") == true
+      || flag("LCALCEPS") == true || flag("LCHIMAG") == true
     return response ? nil : false
   }
 }

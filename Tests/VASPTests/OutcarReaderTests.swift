@@ -256,10 +256,10 @@ struct OutcarReaderTests {
   @Test func stepsOfTwoJobsAmongEachOtherAreSaid() throws {
     var text = RunText(steps: (0..<6).map { RunText.Step(energy: -10 - Double($0)) }).outcar()
     #expect(try read(text).reader.diagnostics.isEmpty)
-    text = text.replacing("Iteration      6(", with: "Iteration      2(")
+    text = text.replacing("Iteration     6(", with: "Iteration     2(")
     let (all, reader) = try read(text)
     #expect(all.count == 6 && reader.diagnostics.map(\.code) == ["interleaved"])
-    #expect(reader.diagnostics[0].cause.contains("step 2 comes behind step 5"))
+    #expect(reader.diagnostics.first?.cause.contains("step 2 comes behind step 5") == true)
   }
 
   /// VASP 5 names the correction where it computes it first, behind the header.

@@ -101,8 +101,10 @@ struct VasprunReaderTests {
     #expect(try read(text.vasprun).configurations[0].labels.electronicallyConverged == true)
     // The loops of a linear-response run are counted, too.
     text.steps[0].iterations = 7
-    text.parameters = [("IBRION", "int", "8")]
-    #expect(try read(text.vasprun).configurations[0].labels.electronicallyConverged == nil)
+    for response in [("IBRION", "int", "8"), ("LCHIMAG", "logical", "T")] {
+      text.parameters = [response]
+      #expect(try read(text.vasprun).configurations[0].labels.electronicallyConverged == nil)
+    }
   }
 
   @Test func machineLearnedStepsAreMarked() throws {
@@ -132,6 +134,10 @@ struct VasprunReaderTests {
     let settings = try read(text.vasprun).reader.settings
     #expect(settings.functional == "PBEsol")
     #expect(settings.planeWaveCutoff == 520)
+    let asked = text.vasprun.replacing(
+      "  <i type=\"string\" name=\"ALGO\">", with: "  <i name=\"ENCUT\"> 600.0</i>\n  <i type=\"string\" name=\"ALGO\">"
+    )
+    #expect(try read(asked).reader.settings.planeWaveCutoff == 520, "what was used")
     #expect(settings.pseudopotentials == ["PAW_PBE W_sv 06Sep2000", "PAW_PBE O 08Apr2002"])
     #expect(settings.kPoints == "Gamma 2 3 4")
     #expect(
