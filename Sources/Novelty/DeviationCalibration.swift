@@ -105,15 +105,15 @@ public struct DeviationCalibration: Sendable, Equatable {
   }
 
   /// Scale and floor of the greatest likelihood of normal errors. With v = k((1 - t) σ²/⟨σ²⟩ + t) the best k at
-  /// given t is a mean; t is looked for in steps of a hundredth.
+  /// given t is a mean; t is looked for from 1 down to 10⁻⁶, twenty steps for each power of ten.
   private static func bars(_ values: [Value]) -> (scale: Double, floor: Double)? {
     guard !values.isEmpty else { return nil }
     let count = Double(values.count)
     let mean = values.reduce(0) { $0 + $1.deviation * $1.deviation } / count
     guard mean > 0 else { return (0, (values.reduce(0) { $0 + $1.error * $1.error } / count).squareRoot()) }
     var best: (loss: Double, k: Double, t: Double)?
-    for step in 1...100 {
-      let t = Double(step) / 100
+    for step in 0...120 {
+      let t = exp(-Double(step) * log(10) / 20)
       let shapes = values.map { (1 - t) * $0.deviation * $0.deviation / mean + t }
       let k = zip(values, shapes).reduce(0) { $0 + $1.0.error * $1.0.error / $1.1 } / count
       guard k > 0 else { return (0, 0) }
