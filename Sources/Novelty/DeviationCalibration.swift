@@ -38,7 +38,8 @@ public struct DeviationCalibration: Sendable, Equatable {
   /// Of all values; floor in the values' unit.
   public let scale: Double
   public let floor: Double
-  /// √ of the mean square of error / error bar of the other half; nil with fewer than two units.
+  /// √ of the mean square of error / error bar of the other half, in the half where it is farther from 1 (too large in
+  /// one goes with too small in the other: their mean would hide it); nil with fewer than two units.
   public let checkedRatio: Double?
   /// Shares of errors within one and two error bars of the other half (normal errors: 0.683, 0.954).
   public let withinOne: Double?
@@ -74,18 +75,22 @@ public struct DeviationCalibration: Sendable, Equatable {
     let order = Dictionary(uniqueKeysWithValues: Set(values.map(\.unit)).sorted().enumerated().map { ($1, $0) })
     units = order.count
     let halves = (0..<2).map { half in Self.bars(values.filter { order[$0.unit]! % 2 == half }) }
-    var judged: [(ratio: Double, group: String)] = []
+    var judged: [(ratio: Double, half: Int, group: String)] = []
     if units > 1, let first = halves[0], let second = halves[1] {
       for value in values {
-        let (scale, floor) = order[value.unit]! % 2 == 0 ? second : first
+        let half = order[value.unit]! % 2
+        let (scale, floor) = half == 0 ? second : first
         let bar = (scale * scale * value.deviation * value.deviation + floor * floor).squareRoot()
-        judged.append((bar > 0 ? abs(value.error) / bar : value.error == 0 ? 0 : .infinity, value.group))
+        judged.append((bar > 0 ? abs(value.error) / bar : value.error == 0 ? 0 : .infinity, half, value.group))
       }
     }
     func share(_ limit: Double) -> Double? {
       judged.isEmpty ? nil : Double(judged.count { $0.ratio <= limit }) / Double(judged.count)
     }
-    checkedRatio = judged.isEmpty ? nil : meanSquare(judged.map(\.ratio)).squareRoot()
+    checkedRatio = (0..<2).compactMap { half in
+      let own = judged.filter { $0.half == half }.map(\.ratio)
+      return own.isEmpty ? nil : meanSquare(own).squareRoot()
+    }.max { abs(log($0)) < abs(log($1)) }
     (withinOne, withinTwo) = (share(1), share(2))
     groups = Dictionary(grouping: judged, by: \.group).map { name, own in
       Group(name: name, values: own.count, ratio: meanSquare(own.map(\.ratio)).squareRoot())
@@ -100,15 +105,15 @@ public struct DeviationCalibration: Sendable, Equatable {
   }
 
   /// Scale and floor of the greatest likelihood of normal errors. With v = k((1 - t) σ²/⟨σ²⟩ + t) the best k at
-  /// given t is a mean; t is looked for in steps of a hundredth.
+  /// given t is a mean; t is looked for from 1 down to 10⁻⁶, twenty steps for each power of ten.
   private static func bars(_ values: [Value]) -> (scale: Double, floor: Double)? {
     guard !values.isEmpty else { return nil }
     let count = Double(values.count)
     let mean = values.reduce(0) { $0 + $1.deviation * $1.deviation } / count
     guard mean > 0 else { return (0, (values.reduce(0) { $0 + $1.error * $1.error } / count).squareRoot()) }
     var best: (loss: Double, k: Double, t: Double)?
-    for step in 1...100 {
-      let t = Double(step) / 100
+    for step in 0...120 {
+      let t = exp(-Double(step) * log(10) / 20)
       let shapes = values.map { (1 - t) * $0.deviation * $0.deviation / mean + t }
       let k = zip(values, shapes).reduce(0) { $0 + $1.0.error * $1.0.error / $1.1 } / count
       guard k > 0 else { return (0, 0) }

@@ -8,10 +8,14 @@ import Testing
 
 /// What `fit.json` says of data that a fit never saw, and every kind of ensemble, through whole pipelines.
 @Suite struct HonestErrorTests {
-  private func fit(_ refit: String) throws -> (summary: FitSummary, project: Project) {
+  /// - Parameter runs: besides the few that every project has.
+  private func fit(_ refit: String, runs: Int = 0) throws -> (summary: FitSummary, project: Project) {
     var pipeline = TinyPipeline()
     pipeline.refit = refit
     let project = try Project.withRuns(pipeline)
+    for run in 0..<runs {
+      try project.write(pipeline.inbox + "/more\(run).xml", Samples.run(UInt64(40 + run)).vasprun())
+    }
     let result = try project.pass()
     #expect(result.outcome.exitStatus == 0)
     let bytes = try project.files.readFile(project.path("outbox/latest/fit.json"))
@@ -19,7 +23,8 @@ import Testing
   }
 
   @Test(arguments: ["pops", "posterior", "bootstrap"]) func ensemblesArePublished(_ method: String) throws {
-    let (summary, project) = try fit("ensemble: { method: '\(method)', members: 5, rows: 300 }")
+    let (summary, project) = try fit(
+      "heldOut: 0.5, ensemble: { method: '\(method)', members: 5, rows: 300 }", runs: 6)
     #expect(summary.ensembleMethod == method && summary.ensembleMembers == 5)
     let parts = try NumPyArchive.decode(
       project.files.readFile(project.path("outbox/latest/potential/tiny.ensemble.npz")))
