@@ -115,7 +115,7 @@ struct BrokenInputMessagesTests {
     Broken(
       name: "counts/OUTCAR",
       bytes: changed(sheet, "ions per type =               1  1", "ions per type =               1  2"),
-      place: "counts/OUTCAR:45: step 0:", cause: "numbers of atoms do not agree",
+      place: "counts/OUTCAR:45: step 0:", cause: "numbers of atoms are missing or do not agree",
       remedy: "Copy the file again from its origin", status: 0),
     Broken(
       name: "bomb/vasprun.xml",
