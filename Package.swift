@@ -80,7 +80,7 @@ let programs: [Target] = [
     name: "fit-benchmark",
     dependencies: [
       "ACE", "Regression", "TrainingRows", "Configurations", "VASP", "LinearAlgebra", "Platform", "TungstenReference",
-    ], path: "Benchmarks/Fit"),
+    ], path: "Benchmarks/Fit", exclude: ["scale.sh"]),
   .executableTarget(
     name: "accuracy-benchmark",
     dependencies: ["ACE", "Regression", "TrainingRows", "Configurations", "VASP", "LinearAlgebra", "Platform"],
