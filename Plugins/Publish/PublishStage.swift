@@ -10,7 +10,7 @@ import StageKit
 /// Writes what users take away: lists, structures ready to run, the potential, the report.
 public struct PublishStage: FoldStage {
   public static let description = StageDescription(
-    name: "publish", version: 3,
+    name: "publish", version: 4,
     summary: "Writes the run folder: candidate lists, VASP folders, the potential for LAMMPS, the report.",
     takes: [
       StageInput(.ranking), StageInput(.activeSets), StageInput(.potential), StageInput(.candidates),

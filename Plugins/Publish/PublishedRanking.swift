@@ -42,12 +42,14 @@ struct PublishedRanking {
   }
 
   private func candidate(_ entry: Ranking.Entry, id: String) -> Candidate {
-    Candidate(
+    var candidate = Candidate(
       rank: entry.rank, id: id, formula: entry.formula, atomCount: entry.atoms, score: entry.score,
       globalGrade: entry.globalGrade, localGrade: entry.localGrade, forceDeviation: entry.ensembleForceDeviation,
       energyDeviation: entry.ensembleEnergyDeviation, stressDeviation: entry.ensembleStressDeviation,
       clusterLabel: entry.nearestCluster, atom: entry.atom, atomElement: entry.element, source: name(entry.source),
       frame: entry.frame, reason: entry.reason)
+    (candidate.energyUncertainty, candidate.forceUncertainty) = (entry.energyUncertainty, entry.forceUncertainty)
+    return candidate
   }
 
   /// The list as extended XYZ, every frame with its rank and origin.

@@ -132,6 +132,15 @@ struct ReportBuilder {
         name: entry.source.map { names[$0] ?? $0.short } ?? entry.group, isGroup: entry.source == nil,
         configurations: entry.configurations, fitted: errors(entry.fitted), leftOut: errors(entry.leftOut))
     }
+    content.calibration = fit.calibration.compactMap { line in
+      ParityData.Quantity(rawValue: line.quantity).map {
+        CalibrationLine(
+          quantity: $0, scale: line.scale, floor: line.floor * ($0 == .stress ? 1 / 160.2176634 : 1e-3),
+          rawRatio: line.rawRatio, checkedRatio: line.checkedRatio, withinOne: line.withinOne,
+          withinTwo: line.withinTwo, values: line.values, runs: line.units, isCalibrated: line.isCalibrated,
+          coverage: (line.coverage ?? []).map { .init(expected: $0.expected, observed: $0.observed) })
+      }
+    }
     content.learningCurve = fit.learningCurve.map {
       LearningPoint(configurations: $0.configurations, heldOut: errors($0.heldOut))
     }

@@ -30,6 +30,8 @@ struct GradedCandidate: Sendable {
   var globalGrade: Double { globalGrades.max() ?? 0 }
   var localGrade: Double { localGrades.max() ?? 0 }
   var deviation: Double { deviations.forces.max() ?? 0 }
+  /// Error bars were calibrated on runs of known kinds: they say nothing of a structure that extrapolates.
+  var interpolates: Bool { broken == nil && localGrade <= RankScore.extrapolation }
   /// Unique, and ordered by source and frame.
   var identifier: String {
     let digits = String(frame)
@@ -45,6 +47,8 @@ struct MemberDeviations: Sendable {
   var stress: Double
   /// Largest distance from the mean for each atom, eV/Å.
   var forces: [Double]
+  /// Standard deviation of a component of the force on each atom, eV/Å.
+  var forceComponents: [Double]
 }
 
 /// Evaluates candidates, source by source.
@@ -131,23 +135,23 @@ struct CandidatePool: Sendable {
 
   private func deviations(_ item: SourceArtifact, _ structures: [Configuration]) throws -> [MemberDeviations] {
     var key = DigestBuilder()
-    key.add("candidate deviations 2")
+    key.add("candidate deviations 3")
     key.add(model.basisDigest)
     key.add(model.digest)
     key.add(item.artifact.digest)
-    // Energy, stress, then the atoms' forces, structure by structure.
+    // Energy, stress, the atoms' forces and their components, structure by structure.
     let bytes = try context.memo(key.finish()) {
       let values = try concurrentMap(structures.count, threads: context.threads) { frame -> [Double] in
         try context.checkCancellation()
         let atoms = structures[frame].count
         do {
           guard let deviation = try model.deviation(structures[frame], Workspace()) else {
-            return Array(repeating: 0, count: atoms + 2)
+            return Array(repeating: 0, count: 2 * atoms + 2)
           }
-          return [deviation.energy, deviation.stress ?? .nan] + deviation.forces
+          return [deviation.energy, deviation.stress ?? .nan] + deviation.forces + deviation.forceComponentDeviations
         } catch {
           // What cannot be evaluated is listed apart.
-          return Array(repeating: .infinity, count: atoms + 2)
+          return Array(repeating: .infinity, count: 2 * atoms + 2)
         }
       }
       let all = Array(values.joined())
@@ -155,9 +159,11 @@ struct CandidatePool: Sendable {
     }
     var rest = try NumPyArray<Double>(decoding: bytes).values[...]
     return structures.map { structure in
-      let own = Array(rest.prefix(structure.count + 2))
-      rest = rest.dropFirst(structure.count + 2)
-      return MemberDeviations(energy: own[0], stress: own[1], forces: Array(own[2...]))
+      let own = Array(rest.prefix(2 * structure.count + 2))
+      rest = rest.dropFirst(own.count)
+      return MemberDeviations(
+        energy: own[0], stress: own[1], forces: Array(own[2..<structure.count + 2]),
+        forceComponents: Array(own[(structure.count + 2)...]))
     }
   }
 

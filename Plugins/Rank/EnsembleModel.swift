@@ -16,10 +16,16 @@ struct EnsembleModel: Sendable {
   let basisDigest: Digest
   /// Of the coefficients of all members.
   let digest: Digest
+  /// What deviations say of errors.
+  let errorBars: ErrorBars
 
   init(_ artifact: Artifact, _ context: StageContext) throws {
     potential = try Potential(yaml: context.bytes(artifact, "potential.yaml"))
     evaluator = Evaluator(potential.basis)
+    errorBars =
+      try artifact.part("fit.json").map { part in
+        ErrorBars(try CanonicalJSON.decode(FitSummary.self, context.bytes(part)))
+      } ?? .unavailable("the fit wrote no summary")
     basisDigest = Digest(of: try context.bytes(artifact, "basis.json"))
     if let part = artifact.part("ensemble.npz") {
       let files = try NumPyArchive.decode(context.bytes(part))

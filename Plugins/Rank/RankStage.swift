@@ -12,7 +12,7 @@ import StageKit
 /// Grades every candidate against the active sets and orders them so that the list is diverse.
 public struct RankStage: FoldStage {
   public static let description = StageDescription(
-    name: "rank", version: 4,
+    name: "rank", version: 5,
     summary: "Ranks candidates by extrapolation grades (global and local) and ensemble deviation, diversely.",
     takes: [
       StageInput(.features), StageInput(.clustering), StageInput(.potential), StageInput(.candidates),
@@ -31,7 +31,8 @@ public struct RankStage: FoldStage {
     let model = try EnsembleModel(inputs.whole(.potential), context)
     let pool = CandidatePool(model: model, references: references, options: options, context: context)
     let graded = try pool.graded(inputs.collection(.candidates))
-    let list = try RankedList(graded, references: references, options: options, context: context)
+    let list = try RankedList(
+      graded, references: references, errorBars: model.errorBars, options: options, context: context)
 
     var ranking = ArtifactDraft(.ranking)
     ranking.add("ranking.json", try CanonicalJSON.encode(list.ranking))

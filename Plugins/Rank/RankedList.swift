@@ -9,14 +9,17 @@ import StageKit
 struct RankedList {
   private let graded: [GradedCandidate]
   private let references: References
+  private let errorBars: ErrorBars
   private(set) var ranking: Ranking
   private var ranks: [String: Int] = [:]
 
   init(
-    _ graded: [GradedCandidate], references: References, options: RankOptions, context: StageContext
+    _ graded: [GradedCandidate], references: References, errorBars: ErrorBars, options: RankOptions,
+    context: StageContext
   ) throws {
     self.graded = graded
     self.references = references
+    self.errorBars = errorBars
     var selection = Novelty.Selection.Options()
     selection.top = options.top
     selection.smallestGainShare = options.smallestGainShare
@@ -31,10 +34,11 @@ struct RankedList {
       score: options.score.rawValue, scoreWords: options.score.words, explanation: options.score.explanation,
       candidates: graded.count)
     ranking.extrapolating = graded.count { $0.broken == nil && $0.score > options.score.threshold }
-    ranking.broken = graded.filter { $0.broken != nil }.map { Self.entry($0, 0, 0, references, options) }
+    ranking.broken = graded.filter { $0.broken != nil }.map { Self.entry($0, 0, 0, references, errorBars, options) }
     for (index, pick) in list.picks.enumerated() {
       ranks[pick.identifier] = index + 1
-      ranking.entries.append(Self.entry(byIdentifier[pick.identifier]!, index + 1, pick.gain, references, options))
+      ranking.entries.append(
+        Self.entry(byIdentifier[pick.identifier]!, index + 1, pick.gain, references, errorBars, options))
     }
     for omission in list.omissions {
       let candidate = byIdentifier[omission.identifier]!
@@ -46,7 +50,8 @@ struct RankedList {
   }
 
   private static func entry(
-    _ candidate: GradedCandidate, _ rank: Int, _ gain: Double, _ references: References, _ options: RankOptions
+    _ candidate: GradedCandidate, _ rank: Int, _ gain: Double, _ references: References, _ errorBars: ErrorBars,
+    _ options: RankOptions
   ) -> Ranking.Entry {
     let element = candidate.configuration.species[candidate.atom].symbol
     let cluster = references.of(element).map { $0.clustering.names[candidate.cluster] } ?? "none"
@@ -65,6 +70,12 @@ struct RankedList {
     )
     entry.ensembleEnergyDeviation = candidate.deviations.energy
     entry.ensembleStressDeviation = candidate.deviations.stress.isNaN ? nil : candidate.deviations.stress
+    if candidate.interpolates {
+      entry.energyUncertainty = errorBars.uncertainty(.energy, deviation: candidate.deviations.energy)
+      entry.forceUncertainty = candidate.deviations.forceComponents.max().flatMap {
+        errorBars.uncertainty(.force, deviation: $0)
+      }
+    }
     return entry
   }
 
@@ -96,6 +107,14 @@ struct RankedList {
         "force_deviation": .perAtomReals(candidate.deviations.forces, columns: 1),
         "energy_deviation": .real(candidate.deviations.energy),
       ]
+      if candidate.interpolates {
+        let bars = candidate.deviations.forceComponents.compactMap { errorBars.uncertainty(.force, deviation: $0) }
+        if bars.count == configuration.count {
+          configuration.properties["force_uncertainty"] = .perAtomReals(bars, columns: 1)
+        }
+        configuration.properties["energy_uncertainty"] =
+          errorBars.uncertainty(.energy, deviation: candidate.deviations.energy).map { .real($0) }
+      }
       if !candidate.deviations.stress.isNaN {
         configuration.properties["stress_deviation"] = .real(candidate.deviations.stress)
       }

@@ -107,11 +107,10 @@ struct CalibrationMeasurement: Sendable {
   private func values(
     _ configuration: Configuration, _ potential: Potential, _ chosen: Chosen
   ) throws -> Values {
-    let said = try problem.evaluator.evaluate(potential, configuration)
+    let (said, members, _) = try problem.evaluator.evaluate(
+      potential, members: ensemble.coefficients, configuration)
     let deviation = try EnsembleDeviation(
-      problem.evaluator.evaluateEnsemble(
-        ensemble.coefficients, configuration, embeddings: potential.embeddings, precision: .singleDifferences),
-      of: configuration, basis: problem.evaluator.basis, referenceEnergies: ensemble.referenceEnergies)
+      members, of: configuration, basis: problem.evaluator.basis, referenceEnergies: ensemble.referenceEnergies)
     func value(_ error: Double, _ deviation: Double) -> DeviationCalibration.Value {
       .init(error: error, deviation: deviation, unit: chosen.unit, group: chosen.frame.group)
     }
@@ -120,15 +119,14 @@ struct CalibrationMeasurement: Sendable {
       values.energies.append(value((said.energy - energy) / Double(configuration.count), deviation.energy))
     }
     if let forces = configuration.labels.forces {
-      for (atom, force) in forces.enumerated() {
-        let spread = deviation.forceStandardDeviations[atom] / 3.0.squareRoot()
+      for (atom, (force, spread)) in zip(forces, deviation.forceComponentDeviations).enumerated() {
         let error = said.forces[atom] - force
         for k in 0..<3 { values.forces.append(value(error[k], spread)) }
       }
     }
-    if let stress = configuration.labels.stress, let own = said.stress, let spread = deviation.stressStandardDeviation {
+    if let stress = configuration.labels.stress, let own = said.stress, let spread = deviation.stressComponentDeviation {
       let error = own + (-1) * stress
-      for row in [error.x, error.y, error.z] { for k in 0..<3 { values.stresses.append(value(row[k], spread / 3)) } }
+      for row in [error.x, error.y, error.z] { for k in 0..<3 { values.stresses.append(value(row[k], spread)) } }
     }
     return values
   }
@@ -140,28 +138,9 @@ extension FitSummary.Calibration {
     self.init(
       quantity: quantity, unit: unit, values: own.values, units: own.units, rawRatio: own.rawRatio, scale: own.scale,
       floor: own.floor * factor, checkedRatio: own.checkedRatio, withinOne: own.withinOne, withinTwo: own.withinTwo,
+      coverage: own.coverage.map { .init(bars: $0.bars, expected: $0.expected, observed: $0.observed) },
       rankCorrelation: own.rankCorrelation, largestErrorsAUC: own.largestErrorsAUC,
       groups: own.groups.map { .init(name: $0.name, values: $0.values, ratio: $0.ratio) },
       isCalibrated: own.isCalibrated)
   }
-}
-
-extension FitSummary.Calibration {
-  /// For people: how far off deviations are, and whether error bars may be made of them.
-  var words: String {
-    let times = "errors of \(plural) are \(rounded(rawRatio)) times the deviations"
-    guard let checkedRatio, let withinOne, let withinTwo else { return "\(times), from a single run: not checked" }
-    let shares = "\(percent(withinOne)) and \(percent(withinTwo)) within one and two of them"
-    let check = "on other runs errors are \(rounded(checkedRatio)) times the scaled error bars, \(shares)"
-    return "\(times); \(check): \(isCalibrated ? "calibrated for such data" : "not calibrated")"
-  }
-
-  private var plural: String { quantity == "energy" ? "energies" : quantity == "force" ? "forces" : "stresses" }
-
-  private func rounded(_ value: Double) -> String {
-    guard value.isFinite, abs(value) < 1e6 else { return "\(value)" }
-    return "\((value * (value < 10 ? 100 : 1)).rounded() / (value < 10 ? 100 : 1))"
-  }
-
-  private func percent(_ share: Double) -> String { "\(Int((100 * share).rounded())) %" }
 }

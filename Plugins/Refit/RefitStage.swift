@@ -10,7 +10,7 @@ import StageKit
 /// Solves the weighted least-squares problem of all sources from their merged factors.
 public struct RefitStage: FoldStage {
   public static let description = StageDescription(
-    name: "refit", version: 6,
+    name: "refit", version: 7,
     summary: "Fits the potential and its ensemble by merging factors; measures train and held-out errors.",
     takes: [StageInput(.features), StageInput(.configurations)], gives: [.whole(.potential)])
 
@@ -43,14 +43,12 @@ public struct RefitStage: FoldStage {
 
     var draft = ArtifactDraft(.potential)
     draft.add("potential.yaml", potential.yaml)
-    if let ensemble {
-      draft.add(
-        "ensemble.npz",
-        NumPyArchive.encode([
-          ("coefficients.npy", ensemble.coefficients.numPyBytes),
-          ("referenceEnergies.npy", ensemble.referenceEnergies.numPyBytes),
-        ]))
+    let archive = ensemble.map {
+      NumPyArchive.encode([
+        ("coefficients.npy", $0.coefficients.numPyBytes), ("referenceEnergies.npy", $0.referenceEnergies.numPyBytes),
+      ])
     }
+    if let archive { draft.add("ensemble.npz", archive) }
     draft.add(
       Self.coefficientsName,
       NumPyArchive.encode([
@@ -58,8 +56,9 @@ public struct RefitStage: FoldStage {
         ("referenceEnergies.npy", Matrix([model.referenceEnergies]).numPyBytes),
       ]))
     draft.add("basis.json", problem.basisJSON)
-    draft.add(
-      "fit.json", try CanonicalJSON.encode(summary(problem, model, prior, ensemble, errors, calibration, shortRange)))
+    var summary = summary(problem, model, prior, ensemble, errors, calibration, shortRange)
+    summary.ensembleDigest = archive.map { Digest(of: $0) }
+    draft.add("fit.json", try CanonicalJSON.encode(summary))
     var result = FoldResult(wholes: [draft])
     for note in model.notes + problem.outlierNotes + (ensemble?.notes ?? []) {
       result.diagnostics.append(Diagnostic(.note, code: "fit", cause: note))

@@ -59,6 +59,11 @@ public struct EnsembleDeviation: Sendable, Equatable {
     (stress, stressStandardDeviation) = (most, typical)
   }
 
+  /// Standard deviation over members of a component of the force on each atom, eV/Å: the three together.
+  public var forceComponentDeviations: [Double] { forceStandardDeviations.map { $0 / 3.0.squareRoot() } }
+  /// The same of a component of the stress, eV/Å³: the nine together.
+  public var stressComponentDeviation: Double? { stressStandardDeviation.map { $0 / 3 } }
+
   private static func spread(_ distances: [Double]) -> (largest: Double, rootMeanSquare: Double) {
     (
       distances.max() ?? 0,

@@ -26,9 +26,9 @@ extension Evaluator {
     guard potential.basis == basis else {
       throw .mismatch("the potential was made for another basis")
     }
-    var collector: GradeCollector? = try GradeCollector(inverses, basis, atoms: configuration.count)
-    let evaluation = try evaluateUnchecked(potential, configuration, &collector, threads, workspace)
-    return (evaluation, collector!.finish())
+    let collector = try GradeCollector(inverses, basis, atoms: configuration.count)
+    var part = try evaluateParts(potential, configuration, collector, nil, threads, workspace)
+    return (part.totals.evaluation(part.energies, configuration), part.grades!.finish())
   }
 }
 

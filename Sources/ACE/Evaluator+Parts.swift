@@ -7,6 +7,7 @@ struct PotentialPart: Sendable {
   var energies: [Double]
   var totals: PairTotals
   var grades: GradeCollector?
+  var members: MemberPart?
 }
 
 extension Evaluator {
@@ -17,27 +18,41 @@ extension Evaluator {
 
   /// Evaluates all blocks: together, or in parts that threads take one after the other.
   func evaluateParts(
-    _ potential: Potential, _ atoms: AtomBlocks, _ grades: GradeCollector?, _ threads: Int, _ workspace: Workspace
+    _ potential: Potential, _ configuration: Configuration, _ grades: GradeCollector?, _ members: MemberSet?,
+    _ threads: Int, _ workspace: Workspace
   ) throws(ACEError) -> PotentialPart {
+    let atoms = try AtomBlocks(configuration, basis: basis, threads: threads)
     let blocks = atoms.blocks
     guard atoms.elements.count > Self.atomsInOnePart else {
-      return try evaluate(blocks[...], of: atoms, potential, grades, workspace)
+      return try evaluate(blocks[...], of: atoms, potential, grades, members, workspace)
     }
     let slices = (0..<Self.parts).map {
       blocks[blocks.count * $0 / Self.parts..<blocks.count * ($0 + 1) / Self.parts]
     }
     let workspaces = [workspace] + (1..<max(threads, 1)).map { _ in Workspace() }
-    let results = try shared(slices.count, workspaces) { (part, workspace) throws(ACEError) in
-      try evaluate(slices[part], of: atoms, potential, grades, workspace)
+    // Added in the order of the parts, whoever was first; few are in memory at a time.
+    let sum = Mutex<(next: Int, ready: [Int: PotentialPart], whole: PotentialPart?)>((0, [:], nil))
+    _ = try shared(slices.count, workspaces) { (number, workspace) throws(ACEError) in
+      let part = try evaluate(slices[number], of: atoms, potential, grades, members, workspace)
+      sum.withLock { sum in
+        sum.ready[number] = part
+        while let part = sum.ready.removeValue(forKey: sum.next) {
+          if sum.next == 0 { sum.whole = part } else { sum.whole!.add(part, of: slices[sum.next]) }
+          sum.next += 1
+        }
+      }
     }
-    // In the order of the parts, whoever was first.
-    var whole = results[0]
-    for (slice, part) in zip(slices, results).dropFirst() {
-      for atom in whole.energies.indices { whole.energies[atom] += part.energies[atom] }
-      whole.totals.add(part.totals)
-      if let grades = part.grades { whole.grades?.merge(grades, of: slice) }
-    }
-    return whole
+    return sum.withLock { $0.whole! }
+  }
+}
+
+extension PotentialPart {
+  /// Adds what other blocks gave.
+  fileprivate mutating func add(_ part: PotentialPart, of blocks: ArraySlice<AtomBlocks.Block>) {
+    for atom in energies.indices { energies[atom] += part.energies[atom] }
+    totals.add(part.totals)
+    if let other = part.grades { grades?.merge(other, of: blocks) }
+    if let other = part.members { members?.add(other) }
   }
 }
 

@@ -10,42 +10,35 @@ extension Evaluator {
     guard potential.basis == basis else {
       throw .mismatch("the potential was made for another basis")
     }
-    var none: GradeCollector?
-    return try evaluateUnchecked(potential, configuration, &none, threads, workspace)
-  }
-
-  func evaluateUnchecked(
-    _ potential: Potential, _ configuration: Configuration, _ grades: inout GradeCollector?, _ threads: Int,
-    _ workspace: Workspace
-  ) throws(ACEError) -> Evaluation {
-    let atoms = try AtomBlocks(configuration, basis: basis, threads: threads)
-    let part = try evaluateParts(potential, atoms, grades, threads, workspace)
-    grades = part.grades
+    let part = try evaluateParts(potential, configuration, nil, nil, threads, workspace)
     return part.totals.evaluation(part.energies, configuration)
   }
 
-  /// What some blocks give.
+  /// What some blocks give. `members`: of an ensemble around the potential, which is linear then.
   func evaluate(
     _ blocks: ArraySlice<AtomBlocks.Block>, of atoms: AtomBlocks, _ potential: Potential, _ grades: GradeCollector?,
-    _ workspace: Workspace
+    _ members: MemberSet?, _ workspace: Workspace
   ) throws(ACEError) -> PotentialPart {
     var grades = grades
     var energies = [Double](repeating: 0, count: atoms.elements.count)
     var totals = [PairTotals(atoms: atoms.elements.count)]
+    var differences = members.map { MemberDifferences(self, $0, blocks, of: atoms, workspace) }
     for block in blocks {
       let program = programs[block.element]
       let environment = try BlockEnvironment(
         block, of: atoms, program: program, gradients: true, workspace: workspace)
-      program.multiply(environment.nodes, gradients: false)
+      program.multiply(environment.nodes, gradients: members != nil)
       let embedding = potential.embeddings[block.element]
       let coefficients = potential.coefficients[block.element]
       let values = self.values(program, environment, workspace)
       grades?.append(values, block)
-      let densities = workspace.lane.reserve(16 * embedding.densityCount)
+      let densities = workspace.lane.reserve(16 * embedding.densityCount + 8 * (members?.count ?? 0))
       let slopes = densities + 8 * embedding.densityCount
       slopes.update(repeating: 0, count: 8 * embedding.densityCount)
       sluice_ace_densities(
         values, Int32(program.functionCount), coefficients, Int32(embedding.densityCount), densities)
+      differences?.begin(
+        block, program, environment, values: values, sums: densities + 16 * embedding.densityCount, workspace)
       let factors = environment.hasCore(program) ? workspace.coreFactors.reserve(8) : nil
       for (lane, atom) in block.atoms.enumerated() {
         var energy = embedding.energy(densities + lane, slopes: slopes + lane, stride: 8)
@@ -53,6 +46,7 @@ extension Evaluator {
           let core = ShortRange(lane, environment, program, embedding, basis, block.element)
           core.addNearest(ace: energy, environment, atoms, atom, &totals[0])
           factors[lane] = core.factor(ace: energy)
+          differences?.fade(core, ace: energy, lane, program, environment, atoms, atom)
           energy = core.weight * energy + core.energy
           for p in 0..<embedding.densityCount { slopes[8 * p + lane] *= core.weight }
         }
@@ -65,8 +59,9 @@ extension Evaluator {
         Int32(program.functionCount), environment.nodes, Int32(program.forwardComponents),
         coefficients, Int32(embedding.densityCount), slopes, adjoints)
       addForces(program, environment, block, workspace, adjoints, core: factors, &totals)
+      differences?.addForces(program, block, environment, workspace)
     }
-    return PotentialPart(energies: energies, totals: totals[0], grades: grades)
+    return PotentialPart(energies: energies, totals: totals[0], grades: grades, members: differences?.part)
   }
 
   /// Contracts adjoints of one-particle sums with their gradients. `adjoints`: shape

@@ -2,16 +2,47 @@ import CKernels
 import Configurations
 import LinearAlgebra
 
-/// Forces of an ensemble's members as differences from those of their mean, in single precision, sixteen
-/// members to a group. Pairs of one element are contracted once, for both atoms, when the later one comes up.
-/// Its memory is the workspace's: it lives no longer than one evaluation.
+/// The members of an ensemble as kernels take them, and the potential that their forces are told as differences from.
+struct MemberSet: Sendable {
+  /// Shape [members][columns].
+  let coefficients: Matrix
+  /// Of that potential, shape [columns].
+  let centre: [Double]
+  /// Per element, shape [functions][members].
+  let owned: [[Double]]
+  /// Bytes that adjoints of all atoms may take, so that pairs are done once for both atoms.
+  let pairMemory: Int
+
+  /// Adjoints of all atoms are kept up to this size; beyond it no pair is shared.
+  static let largestMemory = 256 << 20
+
+  var count: Int { coefficients.rows }
+
+  init(
+    _ coefficients: Matrix, around centre: [Double], _ basis: Basis, pairMemory: Int = largestMemory
+  ) throws(ACEError) {
+    guard coefficients.columns == basis.columnCount else {
+      throw .mismatch("\(coefficients.columns) coefficients for \(basis.columnCount) columns")
+    }
+    let (members, transposed) = (coefficients.rows, coefficients.transposed.storage)
+    owned = basis.elements.indices.map { element in
+      let columns = basis.columns(ofElement: element)
+      return Array(transposed[columns.lowerBound * members..<columns.upperBound * members])
+    }
+    self.coefficients = coefficients
+    self.centre = centre
+    self.pairMemory = pairMemory
+  }
+}
+
+/// Forces of an ensemble's members as differences from those of one potential, in single precision, sixteen
+/// members to a group. Pairs of one element within the blocks are contracted once, for both atoms, when the later one
+/// comes up. Its memory is the workspace's: it lives no longer than one evaluation.
 struct MemberDifferences {
   private let evaluator: Evaluator
-  private let members: Int
+  private let set: MemberSet
   private let groups: Int
   private let atomCount: Int
-  /// Mean over members, shape [columns].
-  private let mean: [Double]
   /// Shape [groups][columns][16].
   private let coefficients: UnsafeMutablePointer<Float>
   /// Adjoints of an atom's sums, shape [groups][slots][stride]; slots in the order of evaluation, or of one block.
@@ -24,38 +55,37 @@ struct MemberDifferences {
   private let forces: UnsafeMutablePointer<Float>
   /// Shape [groups][9][16].
   private let strain: UnsafeMutablePointer<Double>
-  /// Slot of each atom once it has weights, -1 before.
+  /// Slot of each atom once it has weights, `waiting` before, `elsewhere` where it is in none of the blocks.
   private var slotOfAtom: [Int32]
   private var nextSlot = 0
+  private var energies: Matrix
   /// What changes where core repulsion fades ACE, shape [members]; empty where it does not.
   private var fading: [PairTotals] = []
 
-  /// Weights of all atoms are kept up to this size; beyond it no pair is shared.
-  static let largestMemory = 256 << 20
+  private static let waiting: Int32 = -1
+  private static let elsewhere: Int32 = -2
 
   init(
-    _ evaluator: Evaluator, _ members: Matrix, _ atoms: AtomBlocks, atMost memory: Int, _ workspace: Workspace
+    _ evaluator: Evaluator, _ set: MemberSet, _ blocks: ArraySlice<AtomBlocks.Block>, of atoms: AtomBlocks,
+    _ workspace: Workspace
   ) {
     self.evaluator = evaluator
-    self.members = members.rows
-    groups = (members.rows + 15) / 16
+    self.set = set
+    let (members, columns) = (set.count, set.centre.count)
+    groups = (members + 15) / 16
     atomCount = atoms.elements.count
-    let columns = members.columns
-    var mean = [Double](repeating: 0, count: columns)
-    for m in 0..<members.rows { for k in 0..<columns { mean[k] += members[m, k] } }
-    for k in 0..<columns { mean[k] /= Double(max(members.rows, 1)) }
-    self.mean = mean
     coefficients = workspace.memberCoefficients.reserve(16 * groups * columns)
     coefficients.update(repeating: 0, count: 16 * groups * columns)
-    for m in 0..<members.rows {
+    for m in 0..<members {
       for k in 0..<columns {
-        coefficients[((m / 16) * columns + k) * 16 + m % 16] = Float(members[m, k] - mean[k])
+        coefficients[((m / 16) * columns + k) * 16 + m % 16] = Float(set.coefficients[m, k] - set.centre[k])
       }
     }
     stride = 16 * (evaluator.programs.map { $0.leafCount }.max() ?? 0)
-    let shares = groups * atomCount * stride * MemoryLayout<Float>.stride <= memory
-    slots = shares ? atomCount : 8
-    slotOfAtom = Array(repeating: -1, count: shares ? atomCount : 0)
+    let shares = groups * atomCount * stride * MemoryLayout<Float>.stride <= set.pairMemory
+    slots = shares ? blocks.reduce(0) { $0 + $1.atoms.count } : 8
+    slotOfAtom = Array(repeating: Self.elsewhere, count: shares ? atomCount : 0)
+    if shares { for block in blocks { for atom in block.atoms { slotOfAtom[atom] = Self.waiting } } }
     weights = workspace.memberWeights.reserve(groups * slots * stride + stride)
     zeros = weights + groups * slots * stride
     zeros.update(repeating: 0, count: stride)
@@ -63,28 +93,27 @@ struct MemberDifferences {
     forces.update(repeating: 0, count: 48 * groups * atomCount)
     strain = workspace.memberStrain.reserve(144 * groups)
     strain.update(repeating: 0, count: 144 * groups)
-  }
-
-  /// Adjoints of the mean of all members, shape [components][8].
-  func meanAdjoints(
-    _ program: ElementProgram, _ block: AtomBlocks.Block, _ environment: BlockEnvironment,
-    _ adjoints: UnsafeMutablePointer<Double>
-  ) {
-    let own = Array(mean[evaluator.basis.columns(ofElement: block.element)])
-    var tables = program.tables
-    let ones = ConstantBuffer([Double](repeating: 1, count: 8))
-    sluice_ace_backward(
-      program.ops.pointer, Int32(program.forwardOps), &tables, program.functions.pointer,
-      Int32(program.functionCount), environment.nodes, Int32(program.forwardComponents), own, 1, ones.pointer,
-      adjoints)
+    energies = Matrix(rows: members, columns: atomCount)
   }
 
   private func weights(group: Int, slot: Int) -> UnsafeMutablePointer<Float> {
     weights + (group * slots + slot) * stride
   }
 
-  /// Adjoints of the differences for the atoms of a block.
-  mutating func addWeights(
+  /// Energies of the members and adjoints of their differences for the atoms of a block. `values` of all functions;
+  /// `sums`: room for [members][8].
+  mutating func begin(
+    _ block: AtomBlocks.Block, _ program: ElementProgram, _ environment: BlockEnvironment,
+    values: UnsafePointer<Double>, sums: UnsafeMutablePointer<Double>, _ workspace: Workspace
+  ) {
+    sluice_ace_densities(values, Int32(program.functionCount), set.owned[block.element], Int32(set.count), sums)
+    for (lane, atom) in block.atoms.enumerated() {
+      for m in 0..<set.count { energies[m, atom] = sums[8 * m + lane] }
+    }
+    addWeights(program, block, environment, workspace)
+  }
+
+  private mutating func addWeights(
     _ program: ElementProgram, _ block: AtomBlocks.Block, _ environment: BlockEnvironment, _ workspace: Workspace
   ) {
     if slotOfAtom.isEmpty { nextSlot = 0 }
@@ -93,7 +122,7 @@ struct MemberDifferences {
     for group in 0..<groups {
       sluice_ace_member_weights(
         program.leafTerms.pointer, program.leafStarts.pointer, Int32(program.leafCount), environment.nodes,
-        Int32(program.components), coefficients + (group * mean.count + first) * 16, Int32(block.atoms.count),
+        Int32(program.components), coefficients + (group * set.centre.count + first) * 16, Int32(block.atoms.count),
         single, weights(group: group, slot: nextSlot), Int64(stride))
     }
     if !slotOfAtom.isEmpty {
@@ -101,19 +130,23 @@ struct MemberDifferences {
     }
   }
 
-  /// Lets the differences of one atom fade. `energies`: differences of the members' ACE energies, eV.
+  /// Lets core repulsion act on the members' energies and differences of one atom. `ace`: the ACE energy of the
+  /// potential in the centre, eV.
   mutating func fade(
-    _ core: ShortRange, _ energies: [Double], _ lane: Int, _ program: ElementProgram,
-    _ environment: BlockEnvironment, _ atoms: AtomBlocks, _ atom: Int
+    _ core: ShortRange, ace: Double, _ lane: Int, _ program: ElementProgram, _ environment: BlockEnvironment,
+    _ atoms: AtomBlocks, _ atom: Int
   ) {
-    for group in 0..<groups {
-      let own = weights(group: group, slot: nextSlot + lane)
-      for k in 0..<16 * program.leafCount { own[k] *= Float(core.weight) }
+    if !core.isPlain {
+      for group in 0..<groups {
+        let own = weights(group: group, slot: nextSlot + lane)
+        for k in 0..<16 * program.leafCount { own[k] *= Float(core.weight) }
+      }
+      if fading.isEmpty { fading = Array(repeating: PairTotals(atoms: atomCount), count: set.count) }
+      for m in 0..<set.count {
+        core.addDifference(energies[m, atom] - ace, environment, atoms, atom, &fading[m])
+      }
     }
-    if fading.isEmpty { fading = Array(repeating: PairTotals(atoms: atomCount), count: members) }
-    for (m, energy) in energies.enumerated() {
-      core.addDifference(energy, environment, atoms, atom, &fading[m])
-    }
+    for m in 0..<set.count { energies[m, atom] = core.weight * energies[m, atom] + core.energy }
   }
 
   /// Forces of the pairs that are complete with this block.
@@ -136,10 +169,10 @@ struct MemberDifferences {
           let other = Int(environment.atoms[segment.start + entry])
           var partner = UnsafePointer(zeros)
           if shares, other != atom {
-            // A pair waits for the later of its atoms.
-            let known = Int(slotOfAtom[other])
-            if known < 0 || known > slot { continue }
-            partner = UnsafePointer(weights(group: group, slot: known) + channel)
+            // A pair waits for the later of its atoms; with an atom of other blocks it is done from either side.
+            let known = slotOfAtom[other]
+            if known == Self.waiting || known > slot { continue }
+            if known >= 0 { partner = UnsafePointer(weights(group: group, slot: Int(known)) + channel) }
           }
           pairs[count] = sluice_ace_member_pair(
             weights: partner, forces: pairForces + 48 * other,
@@ -156,19 +189,52 @@ struct MemberDifferences {
     nextSlot += block.atoms.count
   }
 
-  /// The members' sums over pairs, from those of their mean.
-  func totals(around mean: PairTotals) -> [PairTotals] {
-    (0..<members).map { m in
-      var totals = mean
-      let own = forces + 48 * (m / 16) * atomCount + m % 16
+  /// What the blocks gave.
+  var part: MemberPart {
+    MemberPart(
+      energies: energies, forces: Array(UnsafeBufferPointer(start: forces, count: 48 * groups * atomCount)),
+      strain: Array(UnsafeBufferPointer(start: strain, count: 144 * groups)), fading: fading)
+  }
+}
+
+/// What some of a structure's atoms give of an ensemble's members.
+struct MemberPart: Sendable {
+  /// eV, shape [members][atoms]; zero for atoms of other parts.
+  private var energies: Matrix
+  /// Differences, as in `MemberDifferences`.
+  private var forces: [Float]
+  private var strain: [Double]
+  private var fading: [PairTotals]
+
+  fileprivate init(energies: Matrix, forces: [Float], strain: [Double], fading: [PairTotals]) {
+    (self.energies, self.forces, self.strain, self.fading) = (energies, forces, strain, fading)
+  }
+
+  mutating func add(_ other: MemberPart) {
+    for k in energies.storage.indices { energies.storage[k] += other.energies.storage[k] }
+    for k in forces.indices { forces[k] += other.forces[k] }
+    for k in strain.indices { strain[k] += other.strain[k] }
+    if fading.isEmpty {
+      fading = other.fading
+    } else {
+      for (m, totals) in other.fading.enumerated() { fading[m].add(totals) }
+    }
+  }
+
+  /// The members themselves. `centre`: sums over pairs of the potential that they are differences from.
+  func evaluation(around centre: PairTotals) -> EnsembleEvaluation {
+    let atomCount = energies.columns
+    let totals = (0..<energies.rows).map { m in
+      var totals = centre
       for atom in 0..<atomCount {
-        let f = own + 48 * atom
-        totals.forces[atom] += Vector3(Double(f[0]), Double(f[16]), Double(f[32]))
+        let first = 48 * ((m / 16) * atomCount + atom) + m % 16
+        totals.forces[atom] += Vector3(Double(forces[first]), Double(forces[first + 16]), Double(forces[first + 32]))
       }
-      let s = strain + 144 * (m / 16) + m % 16
-      for a in 0..<3 { totals.strain[a] += Vector3(s[48 * a], s[48 * a + 16], s[48 * a + 32]) }
+      let s = 144 * (m / 16) + m % 16
+      for a in 0..<3 { totals.strain[a] += Vector3(strain[s + 48 * a], strain[s + 48 * a + 16], strain[s + 48 * a + 32]) }
       if !fading.isEmpty { totals.add(fading[m]) }
       return totals
     }
+    return EnsembleEvaluation(energies, totals)
   }
 }

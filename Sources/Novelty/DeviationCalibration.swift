@@ -31,6 +31,14 @@ public struct DeviationCalibration: Sendable, Equatable {
     public let ratio: Double
   }
 
+  /// How many errors lie within a number of error bars.
+  public struct Coverage: Sendable, Equatable {
+    public let bars: Double
+    /// Share of normal errors, and of those that were judged.
+    public let expected: Double
+    public let observed: Double
+  }
+
   public let values: Int
   public let units: Int
   /// Root mean square error over root mean square deviation, as they are.
@@ -44,6 +52,8 @@ public struct DeviationCalibration: Sendable, Equatable {
   /// Shares of errors within one and two error bars of the other half (normal errors: 0.683, 0.954).
   public let withinOne: Double?
   public let withinTwo: Double?
+  /// The same for each quarter of an error bar up to three; empty with fewer than two units.
+  public let coverage: [Coverage]
   /// Of deviations with absolute errors.
   public let rankCorrelation: Double?
   /// Probability that a value among the tenth with the largest errors has the larger deviation.
@@ -92,6 +102,10 @@ public struct DeviationCalibration: Sendable, Equatable {
       return own.isEmpty ? nil : meanSquare(own).squareRoot()
     }.max { abs(log($0)) < abs(log($1)) }
     (withinOne, withinTwo) = (share(1), share(2))
+    coverage = (1...12).compactMap { quarter in
+      let bars = Double(quarter) / 4
+      return share(bars).map { Coverage(bars: bars, expected: erf(bars / 2.0.squareRoot()), observed: $0) }
+    }
     groups = Dictionary(grouping: judged, by: \.group).map { name, own in
       Group(name: name, values: own.count, ratio: meanSquare(own.map(\.ratio)).squareRoot())
     }.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }

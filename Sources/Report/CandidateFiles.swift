@@ -11,7 +11,8 @@ public enum CandidateFiles {
       "rank,id,formula,atoms,score,gamma_global,gamma_local,outside,"
       + "ensemble_force_deviation_eV_per_A,ensemble_energy_deviation_eV_per_atom,"
       + "ensemble_stress_deviation_eV_per_A3,nearest_cluster,cluster_label,worst_atom_from_1,"
-      + "worst_atom_element,source,frame_from_0,reason,folder\n"
+      + "worst_atom_element,source,frame_from_0,reason,folder,"
+      + "energy_uncertainty_eV_per_atom,force_uncertainty_eV_per_A\n"
     for entry in candidates {
       let fields = [
         String(entry.rank), entry.id, entry.formula, String(entry.atomCount), number(entry.score),
@@ -19,7 +20,8 @@ public enum CandidateFiles {
         entry.forceDeviation.map(number) ?? "", entry.energyDeviation.map(number) ?? "",
         entry.stressDeviation.map(number) ?? "", entry.nearestCluster.map { String($0) } ?? "",
         entry.clusterLabel, entry.atom.map { String($0) } ?? "", entry.atomElement, entry.source,
-        String(entry.frame), entry.reason, entry.folder,
+        String(entry.frame), entry.reason, entry.folder, entry.energyUncertainty.map(number) ?? "",
+        entry.forceUncertainty.map(number) ?? "",
       ]
       text += fields.map(quoted).joined(separator: ",") + "\n"
     }
@@ -36,7 +38,8 @@ public enum CandidateFiles {
     text += "  \"schema\": \(string(schema)),\n  \"version\": \(schemaVersion),\n"
     text += "  \"project\": \(string(project)),\n"
     text += "  \"units\": {\"ensemble_force_deviation\": \"eV/Å\", \"ensemble_energy_deviation\": \"eV/atom\", "
-    text += "\"ensemble_stress_deviation\": \"eV/Å³\"},\n"
+    text += "\"ensemble_stress_deviation\": \"eV/Å³\", \"energy_uncertainty\": \"eV/atom\", "
+    text += "\"force_uncertainty\": \"eV/Å\"},\n"
     text += "  \"counting\": {\"worst_atom\": \"from 1\", \"frame\": \"from 0\"},\n"
     text += "  \"candidates\": " + list(candidates) + ",\n"
     text += "  \"listed_apart\": " + list(listedApart) + "\n}\n"
@@ -69,6 +72,8 @@ public enum CandidateFiles {
       ("frame", String(entry.frame)),
       ("reason", string(entry.reason)),
       ("folder", string(entry.folder)),
+      ("energy_uncertainty", entry.energyUncertainty.map(finite) ?? "null"),
+      ("force_uncertainty", entry.forceUncertainty.map(finite) ?? "null"),
     ]
     return "{" + members.map { "\"\($0)\": \($1)" }.joined(separator: ", ") + "}"
   }

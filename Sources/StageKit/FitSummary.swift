@@ -22,6 +22,8 @@ public struct FitSummary: Sendable, Codable, Equatable {
   public var referenceEnergyMethod: String
   public var ensembleMembers: Int
   public var ensembleMethod: String
+  /// Of the published `ensemble.npz`: whose deviations `calibration` is about; nil without one.
+  public var ensembleDigest: Digest?
   /// Independent units (sources, or blocks of frames) that the held-out errors come from.
   public var heldOutBlocks: Int
   public var blocks: Int
@@ -184,6 +186,8 @@ public struct FitSummary: Sendable, Codable, Equatable {
     /// Shares of errors within one and two error bars; 0.683 and 0.954 of normal errors.
     public var withinOne: Double?
     public var withinTwo: Double?
+    /// The same for each quarter of an error bar up to three; empty with one unit, nil where an older fit wrote it.
+    public var coverage: [Coverage]?
     public var rankCorrelation: Double?
     /// Chance that a value among the tenth with the largest errors has the larger deviation.
     public var largestErrorsAUC: Double?
@@ -202,9 +206,21 @@ public struct FitSummary: Sendable, Codable, Equatable {
       }
     }
 
+    /// Shares of errors within a number of error bars: of normal errors, and of those on frames that bars were not
+    /// made of.
+    public struct Coverage: Sendable, Codable, Equatable {
+      public var bars: Double
+      public var expected: Double
+      public var observed: Double
+
+      public init(bars: Double, expected: Double, observed: Double) {
+        (self.bars, self.expected, self.observed) = (bars, expected, observed)
+      }
+    }
+
     public init(
       quantity: String, unit: String, values: Int, units: Int, rawRatio: Double, scale: Double, floor: Double,
-      checkedRatio: Double?, withinOne: Double?, withinTwo: Double?, rankCorrelation: Double?,
+      checkedRatio: Double?, withinOne: Double?, withinTwo: Double?, coverage: [Coverage], rankCorrelation: Double?,
       largestErrorsAUC: Double?, groups: [Group], isCalibrated: Bool
     ) {
       self.quantity = quantity
@@ -217,6 +233,7 @@ public struct FitSummary: Sendable, Codable, Equatable {
       self.checkedRatio = checkedRatio
       self.withinOne = withinOne
       self.withinTwo = withinTwo
+      self.coverage = coverage
       self.rankCorrelation = rankCorrelation
       self.largestErrorsAUC = largestErrorsAUC
       self.groups = groups

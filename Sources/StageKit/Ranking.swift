@@ -52,6 +52,10 @@ public struct Ranking: Sendable, Codable, Equatable {
     public var ensembleEnergyDeviation: Double?
     /// Largest distance of a member's stress from the mean, eV/Å³; nil without a cell.
     public var ensembleStressDeviation: Double?
+    /// Calibrated standard uncertainties of the energy, eV/atom, and of a component of the force on the atom where it
+    /// is largest, eV/Å; nil where the ensemble is not calibrated or the structure extrapolates.
+    public var energyUncertainty: Double?
+    public var forceUncertainty: Double?
     /// Name of the cluster nearest to the responsible atom.
     public var nearestCluster: String
     /// The responsible atom, from 1, and its element.

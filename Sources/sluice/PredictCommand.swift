@@ -23,8 +23,11 @@ let predictCommand = Command(
     Option("active-set", short: "a", value: "FILE", "A .asi file: adds the column gamma, the extrapolation grade."),
     Option(
       "ensemble", short: "e", value: "PATH",
-      "ensemble.npz, or a folder of potentials: adds force_deviation (per atom: largest distance of a member from the"
-        + " mean, eV/Å), energy_deviation (standard deviation, eV/atom) and stress_deviation (largest distance, eV/Å³)."
+      "ensemble.npz, a folder with one, or a folder of potentials: adds force_deviation (per atom: largest distance of a"
+        + " member from the mean, eV/Å), energy_deviation (standard deviation, eV/atom) and stress_deviation (largest"
+        + " distance, eV/Å³). They order structures and are no errors. Where fit.json lies beside ensemble.npz (or above"
+        + " its folder) and its calibration passed its check: energy_uncertainty (eV/atom), force_uncertainty (of each"
+        + " component, eV/Å) and stress_uncertainty (of each component, eV/Å³), error bars of one standard deviation."
     ),
     Option("per-atom", "Adds the column energies, eV per atom."),
     Option("keys", value: "KEYS", "Names of the labels: ase (default) or mace (REF_energy …)."),
@@ -37,6 +40,7 @@ let predictCommand = Command(
   ],
   examples: [
     "sluice predict --potential potential.yaml candidates.extxyz -o predicted.extxyz",
+    "sluice predict -p fit/W.yaml --ensemble fit candidates.extxyz -o predicted.extxyz",
     "sluice predict -p potential.yaml --active-set potential.asi XDATCAR -o graded.extxyz --per-atom",
   ],
   run: predict)
@@ -62,7 +66,7 @@ private func predict(_ arguments: Arguments) throws -> Int32 {
     var prediction = PredictionRun(options, output)
     try prediction.run(predictor, stop)
     try output.publish()
-    return try prediction.finish()
+    return try prediction.finish(predictor.ensemble?.errorBars)
   }
 }
 
@@ -152,20 +156,20 @@ private struct PredictionRun {
     (self.statistics, self.failures) = (statistics, failures)
   }
 
-  func finish() throws -> Int32 {
+  func finish(_ bars: ErrorBars?) throws -> Int32 {
     collection.note(failures)
     collection.show(quiet: options.quiet)
     let status = collection.exitStatus(otherErrors: failures.count)
     let seconds = Date().timeIntervalSince(start)
     if !options.quiet {
       tell(written(output, options.output))
-      for line in statistics.lines(seconds: seconds) { tell(line) }
+      for line in statistics.lines(seconds: seconds, bars) { tell(line) }
     }
     if options.json {
       let summary = PredictSummary(
         output: options.output, frames: output.frames, atoms: output.atoms, exit: Int(status),
         microsecondsPerAtom: statistics.microsecondsPerAtom, seconds: seconds,
-        errors: statistics.errors, failedFrames: failures.count, sources: collection.sources,
+        errors: statistics.errors, uncertainties: statistics.uncertainties(bars), failedFrames: failures.count, sources: collection.sources,
         passedOver: collection.passedOver)
       FileHandle.standardOutput.write(Data(try CanonicalJSON.encode(summary, pretty: true)))
     }
@@ -185,13 +189,15 @@ private struct PredictSummary: Encodable {
   var microsecondsPerAtom: Double?
   var seconds: Double
   var errors: PredictionErrors?
+  /// With an ensemble: energy, force, stress.
+  var uncertainties: [UncertaintySummary]?
   /// Their reasons stand with their sources.
   var failedFrames: Int
   var sources: [SourceLine]
   var passedOver: [PassedOver]
 
   private enum CodingKeys: String, CodingKey {
-    case schema, version, output, frames, atoms, exit, seconds, errors, sources
+    case schema, version, output, frames, atoms, exit, seconds, errors, uncertainties, sources
     case microsecondsPerAtom = "microseconds_per_atom"
     case failedFrames = "failed_frames"
     case passedOver = "passed_over"

@@ -17,6 +17,10 @@ public struct Candidate: Sendable, Equatable {
   public var energyDeviation: Double?
   /// Largest distance of a member's stress from the mean (Frobenius norm), eV/Å³.
   public var stressDeviation: Double?
+  /// Calibrated standard uncertainties of the energy, eV/atom, and of a component of the force on the atom where it is
+  /// largest, eV/Å; nil where none can be trusted.
+  public var energyUncertainty: Double?
+  public var forceUncertainty: Double?
   public var nearestCluster: Int?
   public var clusterLabel: String
   /// The atom with the largest grade, counted from 1 as viewers of POSCAR files do.

@@ -170,6 +170,55 @@ public struct LearningPoint: Sendable, Equatable {
   }
 }
 
+/// How the ensemble's error bars √(scale² σ² + floor²) held on runs that they were not made of.
+public struct CalibrationLine: Sendable, Equatable {
+  /// Shares of errors within a number of error bars: of normal errors, and of those that were found.
+  public struct Coverage: Sendable, Equatable {
+    public var expected: Double
+    public var observed: Double
+
+    public init(expected: Double, observed: Double) {
+      self.expected = expected
+      self.observed = observed
+    }
+  }
+
+  public var quantity: ParityData.Quantity
+  public var scale: Double
+  /// eV/atom, eV/Å, eV/Å³.
+  public var floor: Double
+  /// Root mean square error over root mean square deviation, as they are.
+  public var rawRatio: Double
+  /// √ of the mean square of error / error bar; nil where nothing could be checked, as the shares.
+  public var checkedRatio: Double?
+  /// Shares of errors within one and two error bars.
+  public var withinOne: Double?
+  public var withinTwo: Double?
+  public var values: Int
+  /// Runs, or blocks of independent frames.
+  public var runs: Int
+  public var isCalibrated: Bool
+  public var coverage: [Coverage]
+
+  public init(
+    quantity: ParityData.Quantity, scale: Double, floor: Double, rawRatio: Double, checkedRatio: Double? = nil,
+    withinOne: Double? = nil, withinTwo: Double? = nil, values: Int, runs: Int, isCalibrated: Bool,
+    coverage: [Coverage] = []
+  ) {
+    self.quantity = quantity
+    self.scale = scale
+    self.floor = floor
+    self.rawRatio = rawRatio
+    self.checkedRatio = checkedRatio
+    self.withinOne = withinOne
+    self.withinTwo = withinTwo
+    self.values = values
+    self.runs = runs
+    self.isCalibrated = isCalibrated
+    self.coverage = coverage
+  }
+}
+
 /// Predicted against reference values of one quantity; the three arrays have one length.
 public struct ParityData: Sendable, Equatable {
   public enum Quantity: String, Sendable, Equatable {

@@ -31,6 +31,8 @@ public struct ReportContent: Sendable, Equatable {
   /// Sources, worst first, then groups.
   public var leftOut: [LeftOutErrors] = []
   public var learningCurve: [LearningPoint] = []
+  /// Of energies, forces and stresses, as far as there is an ensemble and something held out.
+  public var calibration: [CalibrationLine] = []
   public var parity: [ParityData] = []
   public var clusters: [ClusterSummary] = []
   public var grades: [GradeDistribution] = []

@@ -6,7 +6,9 @@ extension ReportPage {
       says how far an atom's surroundings lie beyond the training data: up to 1 they are inside, \
       well above 1 the potential extrapolates. The <b>local</b> grade judges by the most fitting \
       cluster instead of all data at once. The <b>force deviation</b> is how far ensemble members \
-      disagree; it ranks errors and is no error bar.</p>
+      disagree; it ranks errors and is no error bar. The <b>force error</b> is one: the calibrated \
+      standard uncertainty of a component of the force, of the atom where it is largest. It is given where \
+      calibration passed its check and the structure does not extrapolate (local grade up to 1.1).</p>
 
       """
     if content.candidates.isEmpty {
@@ -38,7 +40,8 @@ extension ReportPage {
       columns: [
         .init("Rank", numeric: true), .init("Structure"), .init("Score", numeric: true),
         .init("Global grade", numeric: true), .init("Local grade", numeric: true),
-        .init("Force deviation <small>eV/Å</small>", numeric: true), .init("Nearest cluster"),
+        .init("Force deviation <small>eV/Å</small>", numeric: true),
+        .init("Force error <small>eV/Å</small>", numeric: true), .init("Nearest cluster"),
         .init("Atom responsible"), .init("Source, frame", style: "path"),
         .init("Why", style: "why"),
       ])
@@ -67,6 +70,7 @@ extension ReportPage {
       PageTable.Cell(bar, key: entry.score.isNaN ? "" : entry.score.description),
       grade(entry.globalGrade), grade(entry.localGrade),
       entry.forceDeviation.map { .number(numbers.significant($0), $0) } ?? .text("–"),
+      entry.forceUncertainty.map { .number(numbers.significant($0), $0) } ?? .text("–"),
       PageTable.Cell(cluster, key: entry.nearestCluster.map { String($0) } ?? ""),
       PageTable.Cell("\(foreign(entry.atomText))", key: entry.atom.map { String($0) } ?? ""),
       PageTable.Cell("\(foreign(entry.source)) <small>frame \(entry.frame)</small>"),

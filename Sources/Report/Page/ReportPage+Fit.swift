@@ -15,6 +15,7 @@ extension ReportPage {
       html += block("Groups the fit never saw", leftOut(true), otherwise: "")
     }
     if content.learningCurve.count > 1 { html += block("Learning curve", learningCurve(), otherwise: "") }
+    if !content.calibration.isEmpty { html += block("Error bars of the ensemble", calibration(), otherwise: "") }
     html += block("The linear model", content.fit.map(model), otherwise: "There was no fit.")
     return html
   }

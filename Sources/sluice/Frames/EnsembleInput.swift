@@ -5,6 +5,7 @@ import Configurations
 import Foundation
 import LinearAlgebra
 import Platform
+import StageKit
 
 /// Linear potentials that share the basis of another one.
 struct EnsembleInput: Sendable {
@@ -12,10 +13,13 @@ struct EnsembleInput: Sendable {
   let coefficients: Matrix
   /// eV, shape [members][elements].
   let referenceEnergies: Matrix
+  /// What its deviations say of the potential's errors.
+  let errorBars: ErrorBars
 
   var count: Int { coefficients.rows }
 
-  /// `path`: an `ensemble.npz` of a fit, a folder that holds one, or a folder of potential files.
+  /// `path`: an `ensemble.npz` of a fit, a folder that holds one (or whose `potential` does), or a folder of potential
+  /// files. The fit's summary, `fit.json`, lies beside an `ensemble.npz` or above its folder.
   init(_ path: String, of potential: Potential) throws {
     let fileSystem = PosixFileSystem()
     guard potential.columnCoefficients != nil else {
@@ -28,17 +32,24 @@ struct EnsembleInput: Sendable {
     var members: [String] = []
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
-      for entry in try fileSystem.entries(of: path).sorted(by: { bytewiseLess($0.name, $1.name) }) {
-        let name = entry.name.lowercased()
-        if name.hasSuffix("ensemble.npz") { archive = Path.join(path, entry.name) }
-        if name.hasSuffix(".yaml") || name.hasSuffix(".yace") { members.append(Path.join(path, entry.name)) }
+      let published = Path.join(path, "potential")
+      for folder in FileManager.default.fileExists(atPath: published) ? [published, path] : [path] {
+        for entry in try fileSystem.entries(of: folder).sorted(by: { bytewiseLess($0.name, $1.name) }) {
+          let name = entry.name.lowercased()
+          if name.hasSuffix("ensemble.npz") { archive = Path.join(folder, entry.name) }
+          let isMember = name.hasSuffix(".yaml") || name.hasSuffix(".yace")
+          if isMember, folder == path { members.append(Path.join(folder, entry.name)) }
+        }
       }
     } else {
       archive = path
     }
     if let archive {
-      (coefficients, referenceEnergies) = try Self.read(archive, potential, fileSystem)
+      let bytes = try fileSystem.readFile(archive)
+      (coefficients, referenceEnergies) = try Self.read(archive, bytes, potential)
+      errorBars = Self.errorBars(archive, bytes, potential, fileSystem)
     } else {
+      errorBars = .unavailable("a folder of potentials has no fit.json that says how its deviations relate to errors")
       (coefficients, referenceEnergies) = try Self.read(members, potential)
     }
     guard coefficients.rows >= 2 else {
@@ -50,7 +61,7 @@ struct EnsembleInput: Sendable {
   }
 
   private static func read(
-    _ archive: String, _ potential: Potential, _ fileSystem: PosixFileSystem
+    _ archive: String, _ bytes: [UInt8], _ potential: Potential
   ) throws -> (Matrix, Matrix) {
     func failure(_ cause: String) -> Diagnostic {
       Diagnostic(
@@ -59,7 +70,7 @@ struct EnsembleInput: Sendable {
     }
     let basis = potential.basis
     let parts: [(name: String, bytes: [UInt8])]
-    do { parts = try NumPyArchive.decode(try fileSystem.readFile(archive)) } catch let error as NumPyFormatError {
+    do { parts = try NumPyArchive.decode(bytes) } catch let error as NumPyFormatError {
       throw failure("\(error).")
     }
     func matrix(_ name: String, columns: Int) throws -> Matrix {
@@ -78,6 +89,37 @@ struct EnsembleInput: Sendable {
       throw failure("coefficients and reference energies differ in number.")
     }
     return (coefficients, energies)
+  }
+
+  /// From the summary of the fit that made this ensemble and this potential; one of another fit would lie.
+  private static func errorBars(
+    _ archive: String, _ bytes: [UInt8], _ potential: Potential, _ fileSystem: PosixFileSystem
+  ) -> ErrorBars {
+    let folder = Path.parent(archive)
+    let own = Digest(of: bytes)
+    var reason = "there is no fit.json beside \(printable(archive)), nor above its folder"
+    for file in [Path.join(folder, "fit.json"), Path.join(folder, "../fit.json")] {
+      guard let text = try? fileSystem.readFile(file) else { continue }
+      guard let fit = try? CanonicalJSON.decode(FitSummary.self, text) else {
+        reason = "\(printable(file)) is no summary of a fit, or is damaged"
+        continue
+      }
+      guard let digest = fit.ensembleDigest else {
+        reason = "\(printable(file)) does not say which ensemble it is about; fit again with this version"
+        continue
+      }
+      guard digest == own else {
+        reason = "\(printable(file)) is about another ensemble"
+        continue
+      }
+      guard fit.describes(potential) else {
+        reason = "\(printable(file)) is about another potential than the one given"
+        continue
+      }
+      return fit.calibration.isEmpty
+        ? .unavailable("nothing was held out from the fit, so that nothing could be calibrated") : ErrorBars(fit)
+    }
+    return .unavailable(reason)
   }
 
   private static func read(_ files: [String], _ potential: Potential) throws -> (Matrix, Matrix) {
@@ -100,12 +142,23 @@ struct EnsembleInput: Sendable {
     return (Matrix(rows), Matrix(energies))
   }
 
-  func deviation(
-    _ configuration: Configuration, _ evaluator: Evaluator, embeddings: [Embedding], _ workspace: Workspace
-  ) throws(ACEError) -> EnsembleDeviation {
-    let evaluation = try evaluator.evaluateEnsemble(
-      coefficients, configuration, embeddings: embeddings, precision: .singleDifferences, workspace: workspace)
-    return try EnsembleDeviation(
-      evaluation, of: configuration, basis: evaluator.basis, referenceEnergies: referenceEnergies)
+  /// The potential's own numbers, and the deviations of the members.
+  func evaluate(
+    _ potential: Potential, _ configuration: Configuration, _ evaluator: Evaluator, inverses: [Matrix?]?,
+    threads: Int, _ workspace: Workspace
+  ) throws(ACEError) -> (evaluation: Evaluation, deviation: EnsembleDeviation, grades: [Double]?) {
+    let (evaluation, members, grades) = try evaluator.evaluate(
+      potential, members: coefficients, configuration, inverses: inverses, threads: threads, workspace: workspace)
+    let deviation = try EnsembleDeviation(
+      members, of: configuration, basis: evaluator.basis, referenceEnergies: referenceEnergies)
+    return (evaluation, deviation, grades)
+  }
+}
+
+extension FitSummary {
+  /// Whether the potential can be the one that the fit gave: a `.yace` has other functions, but its reference energies.
+  fileprivate func describes(_ potential: Potential) -> Bool {
+    elements == potential.basis.elements.map(\.symbol) && referenceEnergies.count == elements.count
+      && zip(referenceEnergies, potential.referenceEnergies).allSatisfy { abs($0 - $1) <= 1e-9 * max(1, abs($0)) }
   }
 }

@@ -25,7 +25,7 @@ struct Predictor: Sendable {
   let potential: Potential
   private let evaluator: Evaluator
   private let inverses: [Matrix?]?
-  private let ensemble: EnsembleInput?
+  let ensemble: EnsembleInput?
   private let perAtom: Bool
   /// Threads that may share one large structure.
   private let threads: Int
@@ -79,26 +79,29 @@ struct Predictor: Sendable {
       do throws(ACEError) {
         let began = threadSeconds()
         let evaluation: Evaluation
-        var grades: [Double]?
-        if let inverses {
+        var (grades, errors): ([Double]?, PredictedErrors?)
+        if let ensemble {
+          let deviation: EnsembleDeviation
+          (evaluation, deviation, grades) = try ensemble.evaluate(
+            potential, configuration, evaluator, inverses: inverses, threads: threads, workspace)
+          errors = PredictedErrors(deviation, ensemble.errorBars)
+        } else if let inverses {
           (evaluation, grades) = try evaluator.evaluate(
             potential, configuration, inverses: inverses, threads: threads, workspace: workspace)
         } else {
           evaluation = try evaluator.evaluate(potential, configuration, threads: threads, workspace: workspace)
         }
-        let deviation = try ensemble?.deviation(
-          configuration, evaluator, embeddings: potential.embeddings, workspace)
         result.statistics.seconds += threadSeconds() - began
         guard evaluation.energy.isFinite, evaluation.forces.allSatisfy({ dot($0, $0).isFinite }) else {
           result.failures.append(
             failure(configuration, "not-finite", "the potential gives numbers that are not finite."))
           continue
         }
-        result.statistics.add(evaluation, configuration)
+        result.statistics.add(evaluation, errors, configuration)
         result.frames.append(
           PredictedFrame(
             source: configuration.provenance.source, atoms: configuration.count,
-            bytes: writer.frame(predicted(configuration, evaluation, grades, deviation))))
+            bytes: writer.frame(predicted(configuration, evaluation, grades, errors))))
       } catch {
         result.failures.append(failure(configuration, error))
       }
@@ -107,16 +110,20 @@ struct Predictor: Sendable {
   }
 
   private func predicted(
-    _ configuration: Configuration, _ evaluation: Evaluation, _ grades: [Double]?, _ deviation: EnsembleDeviation?
+    _ configuration: Configuration, _ evaluation: Evaluation, _ grades: [Double]?, _ errors: PredictedErrors?
   ) -> Configuration {
     var frame = configuration
     frame.labels = Labels(
       energy: evaluation.energy, forces: evaluation.forces, stress: evaluation.stress, machineLearned: true)
     // What an earlier prediction left must not look like this one's.
     frame.properties["energies"] = perAtom ? .perAtomReals(evaluation.energies, columns: 1) : nil
-    frame.properties["force_deviation"] = deviation.map { .perAtomReals($0.forces, columns: 1) }
-    frame.properties["energy_deviation"] = deviation.map { .real($0.energy) }
-    frame.properties["stress_deviation"] = deviation?.stress.map { .real($0) }
+    frame.properties["force_deviation"] = errors.map { .perAtomReals($0.deviation.forces, columns: 1) }
+    frame.properties["energy_deviation"] = errors.map { .real($0.deviation.energy) }
+    frame.properties["stress_deviation"] = errors?.deviation.stress.map { .real($0) }
+    frame.properties["force_uncertainty"] = errors?.forces.map { .perAtomReals($0, columns: 1) }
+    frame.properties["energy_uncertainty"] = errors?.energy.map { .real($0) }
+    // Without stress in a frame there is none of an error.
+    frame.properties["stress_uncertainty"] = evaluation.stress == nil ? nil : errors?.stress.map { .real($0) }
     frame.properties["gamma"] = grades.map { .perAtomReals($0, columns: 1) }
     if case .text(let source)? = frame.properties["source"], case .integer(let step)? = frame.properties["ionic_step"] {
       frame.provenance.source = source
