@@ -130,7 +130,7 @@ let testTargets: [Target] = [
   // Run the built program as a child process.
   tests(
     "CommandTests",
-    ["ACE", "Configurations", "LinearAlgebra", "Platform", "TungstenReference", "VASP"]),
+    ["ACE", "Configurations", "LinearAlgebra", "Platform", "StageKit", "TungstenReference", "VASP"]),
   tests(
     "PipelineTests",
     [

@@ -180,7 +180,7 @@ extension ClusterExecutor {
           wasTold = true
           pass.report(.note(stage: stage, words: "Slurm does not take jobs now (\(words)); trying again."))
         }
-        var wait = timing.resubmit
+        var wait = Duration.nanoseconds(Int64(options.poll * 1e9))
         try rest(&wait, pass, State())
         do throws(SchedulerError) {
           if let taken = try scheduler.tasks(named: [job.name]).first { return taken.job }

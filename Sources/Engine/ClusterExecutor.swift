@@ -16,15 +16,8 @@ public final class ClusterExecutor: Executor {
   public struct Timing: Sendable {
     /// Between looks for results: at first, and at most.
     public var results: ClosedRange<Duration>
-    /// Between attempts to submit.
-    public var resubmit: Duration
 
-    public init(
-      results: ClosedRange<Duration> = .milliseconds(200) ... .seconds(5), resubmit: Duration = .seconds(30)
-    ) {
-      self.results = results
-      self.resubmit = resubmit
-    }
+    public init(results: ClosedRange<Duration> = .milliseconds(200) ... .seconds(5)) { self.results = results }
   }
 
   public let width: Int

@@ -14,16 +14,16 @@ public enum CandidateFiles {
       + "worst_atom_element,source,frame_from_0,reason,folder,"
       + "energy_uncertainty_eV_per_atom,force_uncertainty_eV_per_A\n"
     for entry in candidates {
-      let fields = [
+      let fields: [String] = [
         String(entry.rank), entry.id, entry.formula, String(entry.atomCount), number(entry.score),
         number(entry.globalGrade), number(entry.localGrade), String(entry.isOutside),
         entry.forceDeviation.map(number) ?? "", entry.energyDeviation.map(number) ?? "",
         entry.stressDeviation.map(number) ?? "", entry.nearestCluster.map { String($0) } ?? "",
         entry.clusterLabel, entry.atom.map { String($0) } ?? "", entry.atomElement, entry.source,
-        String(entry.frame), entry.reason, entry.folder, entry.energyUncertainty.map(number) ?? "",
-        entry.forceUncertainty.map(number) ?? "",
+        String(entry.frame), entry.reason, entry.folder,
       ]
-      text += fields.map(quoted).joined(separator: ",") + "\n"
+      let uncertainties: [Double?] = [entry.energyUncertainty, entry.forceUncertainty]
+      text += (fields + uncertainties.map { $0.map(number) ?? "" }).map(quoted).joined(separator: ",") + "\n"
     }
     return text
   }

@@ -7,12 +7,12 @@ import Testing
 
 /// Quick ways of computing something against the slow ones: tables, differences of members, parts on threads.
 @Suite struct FastPathTests {
-  private static func columns(_ count: Int, seed: UInt64) -> [Double] {
+  static func columns(_ count: Int, seed: UInt64) -> [Double] {
     var generator = SeededGenerator(seed: seed)
     return (0..<count).map { _ in .random(in: -1...1, using: &generator) }
   }
 
-  private static func basis(_ symbols: [String], radial: RadialKind = .sBessel, repels: Bool = true) throws -> Basis {
+  static func basis(_ symbols: [String], radial: RadialKind = .sBessel, repels: Bool = true) throws -> Basis {
     let elements = symbols.map { Element(symbol: $0)! }
     return try Basis(
       BasisSpecification(
@@ -20,7 +20,7 @@ import Testing
         repulsion: repels ? PairRepulsion.automatic(elements) : [:]))
   }
 
-  private static func crystal(_ symbols: [String], cells: Int) -> Configuration {
+  static func crystal(_ symbols: [String], cells: Int) -> Configuration {
     var generator = SeededGenerator(seed: 3)
     var positions: [Vector3] = []
     for x in 0..<cells {
@@ -40,7 +40,7 @@ import Testing
       cell: Cell(vectors: Matrix3([l, 0, 0], [0.3, l, 0], [0, 0, l])))
   }
 
-  private static func worst(_ a: [Vector3], _ b: [Vector3]) -> Double { zip(a, b).map { length($0 - $1) }.max()! }
+  static func worst(_ a: [Vector3], _ b: [Vector3]) -> Double { zip(a, b).map { length($0 - $1) }.max()! }
 
   @Test(arguments: [RadialKind.sBessel, .chebExpCos(lambda: 5.25), .chebPow(lambda: 2)])
   func tablesGiveWhatTheEndsOfEachBinGive(_ radial: RadialKind) throws {
@@ -127,7 +127,7 @@ import Testing
     #expect(try evaluator.evaluateEnsemble(none, c, precision: .singleDifferences).forces.isEmpty)
   }
 
-  private static func expectSameDifferences(
+  static func expectSameDifferences(
     _ single: EnsembleEvaluation, _ exact: EnsembleEvaluation, _ label: String
   ) throws {
     let count = exact.forces[0].count

@@ -19,16 +19,39 @@ final class SlurmCluster {
   static let skipped: Comment =
     "skipped: Slurm's daemons (packages slurm-wlm, munge) or the rights to start them are absent"
 
+  /// Seconds for which the right to start a task holds. A requeued job waits as long; Slurm's default is 120.
+  private static let credentialLife = 15
+
   private let scratch: ScratchFolder
   var configuration: String { scratch.path + "/slurm.conf" }
 
   init() throws {
     scratch = try ScratchFolder()
-    let base = 20_000 + Int(getpid()) % 20_000
-    try start(port: base)
+    try start(port: Self.freePorts(5))
   }
 
   deinit { stop() }
+
+  /// The first of so many ports in a row that nobody listens at, below those that connections are given.
+  private static func freePorts(_ count: Int) throws -> Int {
+    let start = Int(getpid()) % 1000
+    let bases = (0..<1000).map { 20_000 + 10 * ((start + $0) % 1000) }
+    return try #require(bases.first { base in (base..<base + count).allSatisfy(isFree) }, "free ports")
+  }
+
+  private static func isFree(_ port: Int) -> Bool {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = UInt16(port).bigEndian
+    return withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+      }
+    }
+  }
 
   /// `text` of a shell, with this cluster's commands.
   @discardableResult
@@ -74,7 +97,7 @@ final class SlurmCluster {
       SlurmUser=root
       SlurmdUser=root
       AuthType=auth/munge
-      AuthInfo=socket=\(folder)/munge/socket
+      AuthInfo=socket=\(folder)/munge/socket,cred_expire=\(Self.credentialLife)
       SlurmctldPort=\(port)
       StateSaveLocation=\(folder)/state
       SlurmdSpoolDir=\(folder)/spool.%n
@@ -98,8 +121,8 @@ final class SlurmCluster {
       MaxArraySize=101
       MinJobAge=60
       KillWait=2
-      SlurmctldTimeout=30
-      SlurmdTimeout=30
+      SlurmctldTimeout=300
+      SlurmdTimeout=300
       NodeName=n[1-4] NodeHostname=\(host) NodeAddr=127.0.0.1 Port=[\(port + 1)-\(port + 4)] CPUs=4 RealMemory=4000 State=UNKNOWN
       PartitionName=debug Nodes=n[1-4] Default=YES MaxTime=INFINITE State=UP
 
@@ -113,7 +136,7 @@ final class SlurmCluster {
         --log-file=$PWD/munge/log --seed-file=$PWD/munge/seed
       slurmctld -f slurm.conf
       for n in n1 n2 n3 n4; do slurmd -f slurm.conf -N $n; done
-      for i in $(seq 100); do [ "$(sinfo -h -o %T)" = idle ] && break; sleep 0.1; done
+      for i in $(seq 1200); do [ "$(sinfo -h -o %T)" = idle ] && break; sleep 0.1; done
       """)
     try #require(try shell("sinfo -h -o '%T %D'") == "idle 4\n", "the cluster came up")
   }

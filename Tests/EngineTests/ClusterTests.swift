@@ -36,7 +36,7 @@ import Testing
       world.settings += ", executor: { use: '\(use)', poll: 1, grace: 3, program: '/opt/sluice', \(options) }"
       return try world.open(
         cluster: ClusterSupport(
-          scheduler: cluster, timing: .init(results: .seconds(1) ... .seconds(1), resubmit: .seconds(1)),
+          scheduler: cluster, timing: .init(results: .seconds(1) ... .seconds(1)),
           pause: pause ?? { cluster.pause($0) }))
     }
 

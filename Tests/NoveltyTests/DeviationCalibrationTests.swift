@@ -41,6 +41,13 @@ import Testing
     #expect(abs(try #require(found.withinOne) - 0.683) < 0.04)
     #expect(abs(try #require(found.withinTwo) - 0.954) < 0.02)
     #expect(found.isCalibrated)
+    #expect(found.coverage.map(\.bars) == (1...12).map { Double($0) / 4 })
+    // Shares of a normal distribution, from a table.
+    for (bars, share) in [(0.5, 0.38292), (1, 0.68269), (2, 0.95450), (3, 0.99730)] {
+      let own = try #require(found.coverage.first { $0.bars == bars })
+      #expect(abs(own.expected - share) < 1e-5 && abs(own.observed - share) < 0.04)
+    }
+    #expect(found.coverage[3].observed == found.withinOne && found.coverage[7].observed == found.withinTwo)
     #expect(found.groups.map(\.name) == ["a", "b"] && found.groups.map(\.values) == [500, 1500])
     let squares = values.reduce(into: (0.0, 0.0)) {
       $0 = ($0.0 + $1.error * $1.error, $0.1 + $1.deviation * $1.deviation)
@@ -66,7 +73,7 @@ import Testing
     let three = try #require(DeviationCalibration(Self.values(scale: 2, floor: 0, units: 3, each: 500)))
     #expect(three.checkedRatio != nil && !three.isCalibrated)
     let one = try #require(DeviationCalibration(Self.values(scale: 2, floor: 0, units: 1, each: 500)))
-    #expect(one.checkedRatio == nil && one.withinOne == nil && !one.isCalibrated && one.groups.isEmpty)
+    #expect(one.checkedRatio == nil && one.withinOne == nil && one.coverage.isEmpty && !one.isCalibrated && one.groups.isEmpty)
     #expect(abs(one.scale - 2) < 0.2)
   }
 

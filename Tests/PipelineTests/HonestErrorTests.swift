@@ -38,9 +38,30 @@ import Testing
     #expect(forces.values % 48 == 0 && forces.values == 48 * energies.values && forces.rawRatio > 0)
     #expect(summary.calibration.allSatisfy { !$0.isCalibrated || $0.units >= 4 })
     #expect(summary.notes.contains { $0.contains("errors of forces are") })
+    let archive = try project.files.readFile(project.path("outbox/latest/potential/tiny.ensemble.npz"))
+    #expect(summary.ensembleDigest == Digest(of: archive))
+    try expectErrorBars(summary, project)
     // Every listed structure says how far members are apart.
     let list = try project.text("outbox/latest/candidates.extxyz")
     #expect(list.contains("force_deviation") && list.contains("energy_deviation"))
+  }
+
+  /// The list and the report say what the calibration allows: no error of what extrapolates, or was not calibrated.
+  private func expectErrorBars(_ summary: FitSummary, _ project: Project) throws {
+    let bars = ErrorBars(summary)
+    let list = try JSONSerialization.jsonObject(
+      with: Data(project.files.readFile(project.path("outbox/latest/candidates.json"))))
+    let entries = try #require((list as? [String: Any])?["candidates"] as? [[String: Any]])
+    #expect(!entries.isEmpty)
+    for entry in entries {
+      let grade = entry["gamma_local"] as? Double ?? .infinity
+      let deviation = try #require(entry["ensemble_energy_deviation"] as? Double)
+      let expected = grade > 1.1 ? nil : bars.uncertainty(.energy, deviation: deviation)
+      #expect(entry["energy_uncertainty"] as? Double == expected)
+      let mayHaveForce = grade <= 1.1 && bars.reason(.force) == nil
+      #expect((entry["force_uncertainty"] as? Double != nil) == mayHaveForce)
+    }
+    #expect(try project.text("outbox/latest/report.html").contains("calibration-table"))
   }
 
   @Test func sourcesLeftOutAndElementsHaveTheirErrors() throws {

@@ -13,17 +13,21 @@ import Testing
     Candidate(
       rank: 2, id: "cd34", formula: "W", atomCount: 1, score: 1e-7, globalGrade: .nan,
       localGrade: 5, source: "p\u{1}\\\u{2028}", frame: 12),
-  ]
+  ].enumerated().map { index, entry in
+    var entry = entry
+    if index == 1 { (entry.energyUncertainty, entry.forceUncertainty) = (0.003, 0.08) }
+    return entry
+  }
 
   @Test func csvIsQuoted() {
     let lines = CandidateFiles.csv(entries)
     #expect(
       lines.hasSuffix(
         """
-        folder
+        folder,energy_uncertainty_eV_per_atom,force_uncertainty_eV_per_A
         1,ab12,W54,54,inf,3.25,inf,true,0.1,0.002,0.0001,2,surface,37,W,"pool/a, ""b"".xyz",0,"atom 37, W
-        outside",structures/0001-ab12
-        2,cd34,W,1,1e-07,nan,5.0,false,,,,,,,,p\u{1}\\\u{2028},12,,
+        outside",structures/0001-ab12,,
+        2,cd34,W,1,1e-07,nan,5.0,false,,,,,,,,p\u{1}\\\u{2028},12,,,0.003,0.08
 
         """))
     #expect(CandidateFiles.csv([]).split(separator: "\n").count == 1)
@@ -67,6 +71,8 @@ import Testing
     #expect(list[0]["ensemble_energy_deviation"] as? Double == 0.002)
     #expect(list[0]["ensemble_stress_deviation"] as? Double == 1e-4)
     #expect(list[1]["ensemble_stress_deviation"] is NSNull)
+    #expect(list[0]["force_uncertainty"] is NSNull && list[1]["force_uncertainty"] as? Double == 0.08)
+    #expect(list[1]["energy_uncertainty"] as? Double == 0.003)
     #expect((object["listed_apart"] as! [Any]).count == 1)
   }
 
