@@ -70,9 +70,7 @@ struct EnsembleInput: Sendable {
     }
     let basis = potential.basis
     let parts: [(name: String, bytes: [UInt8])]
-    do { parts = try NumPyArchive.decode(bytes) } catch let error as NumPyFormatError {
-      throw failure("\(error).")
-    }
+    do throws(NumPyFormatError) { parts = try NumPyArchive.decode(bytes) } catch { throw failure("\(error).") }
     func matrix(_ name: String, columns: Int) throws -> Matrix {
       guard let bytes = parts.first(where: { $0.name == name })?.bytes else { throw failure("\(name) is missing.") }
       let matrix: Matrix
