@@ -87,7 +87,11 @@ final class SlurmCluster {
   /// Ends the controller at once; jobs go on.
   func killController() throws { try shell("kill -9 $(cat controller.pid)") }
 
-  func startController() throws { try shell("slurmctld -f slurm.conf") }
+  /// A controller that was killed forgets what it did last: it would give the numbers of its last jobs again, and nodes
+  /// that still know those go out of service for good ("Duplicate jobid"). So its numbers begin higher.
+  func startController() throws {
+    try shell("sed -i s/^FirstJobId=.*/FirstJobId=10000/ slurm.conf; slurmctld -f slurm.conf")
+  }
 
   private func start(port: Int) throws {
     let (folder, host) = (scratch.path, ProcessIdentity.current().host)
@@ -119,6 +123,7 @@ final class SlurmCluster {
       SlurmdParameters=config_overrides
       ReturnToService=2
       MaxArraySize=101
+      FirstJobId=1
       MinJobAge=60
       KillWait=2
       SlurmctldTimeout=300
