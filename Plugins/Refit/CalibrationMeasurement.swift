@@ -124,7 +124,8 @@ struct CalibrationMeasurement: Sendable {
         for k in 0..<3 { values.forces.append(value(error[k], spread)) }
       }
     }
-    if let stress = configuration.labels.stress, let own = said.stress, let spread = deviation.stressComponentDeviation {
+    if let stress = configuration.labels.stress, let own = said.stress, let spread = deviation.stressComponentDeviation
+    {
       let error = own + (-1) * stress
       for row in [error.x, error.y, error.z] { for k in 0..<3 { values.stresses.append(value(row[k], spread)) } }
     }

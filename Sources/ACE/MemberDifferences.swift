@@ -231,7 +231,9 @@ struct MemberPart: Sendable {
         totals.forces[atom] += Vector3(Double(forces[first]), Double(forces[first + 16]), Double(forces[first + 32]))
       }
       let s = 144 * (m / 16) + m % 16
-      for a in 0..<3 { totals.strain[a] += Vector3(strain[s + 48 * a], strain[s + 48 * a + 16], strain[s + 48 * a + 32]) }
+      for a in 0..<3 {
+        totals.strain[a] += Vector3(strain[s + 48 * a], strain[s + 48 * a + 16], strain[s + 48 * a + 32])
+      }
       if !fading.isEmpty { totals.add(fading[m]) }
       return totals
     }

@@ -84,7 +84,7 @@ extension FitSummary.Calibration {
   private var plural: String { quantity == "energy" ? "energies" : quantity == "force" ? "forces" : "stresses" }
 
   private static func rounded(_ value: Double) -> String {
-    guard value.isFinite, abs(value) < 1e6 else { return "\(value)" }
+    guard value.isFinite, abs(value) < 1e6 else { return "over a million" }
     return "\((value * (value < 10 ? 100 : 1)).rounded() / (value < 10 ? 100 : 1))"
   }
 

@@ -169,7 +169,8 @@ private struct PredictionRun {
       let summary = PredictSummary(
         output: options.output, frames: output.frames, atoms: output.atoms, exit: Int(status),
         microsecondsPerAtom: statistics.microsecondsPerAtom, seconds: seconds,
-        errors: statistics.errors, uncertainties: statistics.uncertainties(bars), failedFrames: failures.count, sources: collection.sources,
+        errors: statistics.errors, uncertainties: statistics.uncertainties(bars), failedFrames: failures.count,
+        sources: collection.sources,
         passedOver: collection.passedOver)
       FileHandle.standardOutput.write(Data(try CanonicalJSON.encode(summary, pretty: true)))
     }

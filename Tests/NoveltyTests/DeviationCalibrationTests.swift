@@ -73,7 +73,9 @@ import Testing
     let three = try #require(DeviationCalibration(Self.values(scale: 2, floor: 0, units: 3, each: 500)))
     #expect(three.checkedRatio != nil && !three.isCalibrated)
     let one = try #require(DeviationCalibration(Self.values(scale: 2, floor: 0, units: 1, each: 500)))
-    #expect(one.checkedRatio == nil && one.withinOne == nil && one.coverage.isEmpty && !one.isCalibrated && one.groups.isEmpty)
+    #expect(
+      one.checkedRatio == nil && one.withinOne == nil && one.coverage.isEmpty && !one.isCalibrated && one.groups.isEmpty
+    )
     #expect(abs(one.scale - 2) < 0.2)
   }
 

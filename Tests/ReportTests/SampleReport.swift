@@ -129,6 +129,12 @@ enum SampleReport {
       weights: [NamedValue("energy", 30), NamedValue("forces", 1), NamedValue("stress", 1)],
       referenceEnergies: [NamedValue("W", -4.5781)],
       ensemble: "16 members, Poisson bootstrap over sources")
+    content.calibration = [(ParityData.Quantity.energy, 0.0012), (.force, 0.021)].map { quantity, floor in
+      CalibrationLine(
+        quantity: quantity, scale: 3.77, floor: floor, rawRatio: 4.2, checkedRatio: 1.04, withinOne: 0.69,
+        withinTwo: 0.96, values: 410, runs: 11, isCalibrated: quantity == .force,
+        coverage: [(0.197, 0.21), (0.683, 0.69), (0.954, 0.96)].map { .init(expected: $0.0, observed: $0.1) })
+    }
     for (group, scale) in [("bulk", 0.4), ("surface", 1.1), ("melt", 2.2), ("all", 1.0)] {
       for (part, more) in [(DataPart.training, 1.0), (.heldOut, 1.21)] {
         let size = scale * more

@@ -4,16 +4,17 @@ extension ReportPage {
     var table = PageTable(
       id: "calibration-table", caption: "Error bars on runs that they were not made of",
       columns: [
-        .init("Quantity"), .init("Runs", numeric: true), .init("values", numeric: true),
-        .init("error / deviation, raw", numeric: true), .init("Scale", numeric: true), .init("Floor", numeric: true),
-        .init("error / error bar", numeric: true), .init("within one (68 %)", numeric: true),
-        .init("within two (95 %)", numeric: true), .init("Verdict"),
+        .init("Quantity"), .init("Runs", numeric: true), .init("Values", numeric: true),
+        .init("Errors over deviations", numeric: true), .init("Scale", numeric: true), .init("Floor", numeric: true),
+        .init("Errors over error bars", numeric: true), .init("Within one <small>68\u{A0}%</small>", numeric: true),
+        .init("Within two <small>95\u{A0}%</small>", numeric: true), .init("Verdict"),
       ])
     table.add(content.calibration) { line in
       [
         .text(line.quantity.heading), .count(line.runs), .count(line.values), ratio(line.rawRatio),
         ratio(line.scale),
-        .number("\(numbers.significant(line.floor * line.quantity.errorFactor)) \(line.quantity.errorUnit)", line.floor),
+        .number(
+          "\(numbers.significant(line.floor * line.quantity.errorFactor)) \(line.quantity.errorUnit)", line.floor),
         line.checkedRatio.map(ratio) ?? .text("–"), share(line.withinOne), share(line.withinTwo),
         .text(line.isCalibrated ? "calibrated" : "not calibrated: no error bars", style: "why"),
       ]
