@@ -1,9 +1,12 @@
 import ACE
 import Configurations
 import StageKit
+import TrainingRows
 
 /// The basis as a pipeline file describes it.
 public struct BasisParameters: Sendable {
+  /// A file of chosen functions, which says all; empty for none.
+  public let file: String
   let cutoff: Double
   let order: Int
   let functions: Int
@@ -16,6 +19,12 @@ public struct BasisParameters: Sendable {
   let givenRepulsion: [String: PairRepulsion]
 
   public init(_ parameters: inout ParameterDecoder) throws(ParameterError) {
+    file = try parameters.text(
+      "basis", default: "",
+      "A file of functions that 'sluice fit --choose-from' chose; it says all of the basis, so nothing else is given.")
+    if !file.isEmpty, let other = Self.names.first(where: { parameters.isGiven($0) }) {
+      throw parameters.refuse(other, "is said by the file that 'basis' names: give one of them")
+    }
     cutoff = try parameters.number(
       "cutoff", default: 5.0, in: .between(1, 20), unit: "Å", "How far an atom sees its neighbours.")
     order = try parameters.integer(
@@ -73,6 +82,11 @@ public struct BasisParameters: Sendable {
     }
   }
 
+  private static let names = [
+    "cutoff", "order", "functions", "costs", "degree", "radialWeight", "angularWeight", "elementsPerFunction", "radial",
+    "lambda", "repulsion",
+  ]
+
   /// As many elements as a function of the largest order can have.
   private static let anyNumber = 7
 
@@ -93,6 +107,18 @@ public struct BasisParameters: Sendable {
     }
   }
 
+  /// - Parameter attachments: what the stage was given of the files that its parameters name.
+  public func specification(
+    elements: [Element], attachments: [Attachment]
+  ) throws(StageError) -> BasisSpecification {
+    guard !file.isEmpty else { return specification(elements: elements) }
+    guard attachments.count == 1, let content = attachments.first(where: { $0.path == file })?.bytes else {
+      throw StageError("'\(file)' is no file.", remedy: "Name the basis.json of a 'sluice fit --choose-from'.")
+    }
+    return try BasisFile.specification(content, name: file, elements: elements)
+  }
+
+  /// The basis that the parameters describe, without a file.
   public func specification(elements: [Element]) -> BasisSpecification {
     let automatic = repels ? PairRepulsion.automatic(elements) : [:]
     return BasisSpecification(

@@ -90,10 +90,10 @@ extension BoundInputs {
   init(_ stage: PlannedStage, _ outputs: [String: StageOutputs], _ drops: any DropProvider) throws {
     if case .folding = stage.work {
       quarantined = outputs.keys.sorted().flatMap { outputs[$0]!.quarantined }
-      do { attachments = try drops.attachments(stage) } catch {
-        throw RunError(
-          .pipeline, stage: stage.id, cause: "\(error)", remedy: "A parameter of the stage names this file.")
-      }
+    }
+    do { attachments = try drops.attachments(stage) } catch {
+      throw RunError(
+        .pipeline, stage: stage.id, cause: "\(error)", remedy: "A parameter of the stage names this file.")
     }
     for input in stage.inputs {
       guard let giver = input.stage, let given = outputs[giver] else {

@@ -93,7 +93,7 @@ struct ActionFinder: Sendable {
     let shared = stageKey(stage)
     let common =
       inputs.wholes.map { KeyComponent("input \($0.kind)", $0.artifact.digest.description) }
-      + inputs.absent.map { KeyComponent("input \($0)", "none") }
+      + inputs.absent.map { KeyComponent("input \($0)", "none") } + attached(inputs)
     let names = inputs.collections.map { "input \($0.kind)" }
     return try lookUp(
       inputs.completeSources.map { source in
@@ -132,17 +132,21 @@ struct ActionFinder: Sendable {
       }
       components.append(KeyComponent("inputs set aside", setAside.finish().description))
     }
-    if !inputs.attachments.isEmpty {
-      var builder = DigestBuilder()
-      for file in inputs.attachments {
-        builder.add(file.path)
-        builder.add(file.name)
-        builder.add(Digest(of: file.bytes))
-      }
-      components.append(KeyComponent("attached files", builder.finish().description))
-    }
+    components += attached(inputs)
     let key = stageKey(stage).key(components)
     return try lookUp([PendingAction(subject: .all, key: key, inputs: components)])
+  }
+
+  /// The content of files that parameters name is part of the key.
+  private func attached(_ inputs: BoundInputs) -> [KeyComponent] {
+    guard !inputs.attachments.isEmpty else { return [] }
+    var builder = DigestBuilder()
+    for file in inputs.attachments {
+      builder.add(file.path)
+      builder.add(file.name)
+      builder.add(Digest(of: file.bytes))
+    }
+    return [KeyComponent("attached files", builder.finish().description)]
   }
 
   private func lookUp(_ actions: [PendingAction]) throws -> [PendingAction] {
