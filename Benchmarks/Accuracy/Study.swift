@@ -26,7 +26,8 @@ struct Study {
     }
     specification = BasisSpecification(
       elements: data.elements, cutoff: options.cutoff, radial: options.radial, order: options.order,
-      limits: limits.map { [$0] }, functionsPerElement: options.totalDegree == nil ? options.chooseFrom ?? options.functions : nil,
+      limits: limits.map { [$0] },
+      functionsPerElement: options.totalDegree == nil ? options.chooseFrom ?? options.functions : nil,
       ordering: options.ordering, totalDegree: options.totalDegree, elementsPerFunction: options.elementsPerFunction,
       repulsion: options.repels ? PairRepulsion.automatic(data.elements) : [:])
     let plain = try Basis(specification)

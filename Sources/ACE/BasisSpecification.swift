@@ -53,7 +53,6 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     var result = self
     result.limits = []
     result.functionsPerElement = nil
-    result.ordering = .power
     result.elementsPerFunction = nil
     result.totalDegree = nil
     result.chosen = columns.map { functions[$0] }

@@ -7,17 +7,22 @@ struct NamedFunction: Codable, Sendable, CustomStringConvertible {
   let neighbors: [String]
   let n: [Int]
   let l: [Int]
-  /// Intermediate angular momenta; absent below rank 3.
-  let L: [Int]?
+  /// Intermediate angular momenta, `L`; absent below rank 3.
+  let couplings: [Int]?
+
+  private enum CodingKeys: String, CodingKey {
+    case element, neighbors, n, l
+    case couplings = "L"
+  }
 
   init(_ function: BasisFunction, elements: [Element]) {
     element = elements[function.centre].symbol
     neighbors = function.neighbors.map { elements[$0].symbol }
     (n, l) = (function.ns, function.ls)
-    L = function.couplings.isEmpty ? nil : function.couplings
+    couplings = function.couplings.isEmpty ? nil : function.couplings
   }
 
-  var description: String { "function n \(n), l \(l), L \(L ?? []) of \(element) with \(neighbors)" }
+  var description: String { "function n \(n), l \(l), L \(couplings ?? []) of \(element) with \(neighbors)" }
 }
 
 extension BasisFunction {
@@ -28,6 +33,6 @@ extension BasisFunction {
     guard let centre = symbols.firstIndex(of: named.element), (1...6).contains(named.n.count),
       neighbors.count == named.n.count, named.neighbors.count == named.n.count, named.l.count == named.n.count
     else { return nil }
-    self.init(centre: centre, neighbors: neighbors, ns: named.n, ls: named.l, couplings: named.L ?? [])
+    self.init(centre: centre, neighbors: neighbors, ns: named.n, ls: named.l, couplings: named.couplings ?? [])
   }
 }

@@ -68,7 +68,9 @@ import Testing
     // Impossible couplings are for the basis to refuse.
     var impossible = specification.choosing([0], of: whole)
     impossible.order = 3
-    impossible.chosen = [BasisFunction(centre: 0, neighbors: [0, 0, 0], ns: [1, 1, 1], ls: [1, 1, 2], couplings: [3])]
+    impossible.chosen = [
+      BasisFunction(centre: 0, neighbors: [0, 0, 0], ns: [1, 1, 1], ls: [1, 1, 2], couplings: [3])
+    ]
     #expect(throws: ACEError.self) { try Basis(impossible) }
   }
 }

@@ -79,7 +79,8 @@ struct ChooseTests {
     let run = try program("run", "p.json5", "-v")
     #expect(run.status == 0 && run.messages.contains("sources featurized: 4"), "\(run.messages)")
     #expect(try program.read("out/latest/potential/potential.yaml") == program.read("fit/potential.yaml"))
-    #expect(try program("basis", "p.json5", "--no-timing").text == program("basis", "fit/basis.json", "--no-timing").text)
+    #expect(
+      try program("basis", "p.json5", "--no-timing").text == program("basis", "fit/basis.json", "--no-timing").text)
     // The file's content is part of the key: other functions, other features.
     #expect(try program("run", "p.json5").messages.contains("Nothing new"))
     #expect(try fit(program, ["-o", "fit", "-n", "12", "--choose-from", "60"] + Self.small).status == 0)

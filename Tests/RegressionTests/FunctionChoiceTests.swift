@@ -23,7 +23,8 @@ import Testing
   }
 
   /// The function whose loss costs least, by trying each.
-  private func leastMissed(_ project: Project, _ fit: Fit, _ columns: [Int]) throws -> (left: [Int], objective: Double) {
+  private func leastMissed(_ project: Project, _ fit: Fit, _ columns: [Int]) throws -> (left: [Int], objective: Double)
+  {
     let tries = try columns.map { gone in
       let left = columns.filter { $0 != gone }
       return (left: left, objective: try objective(project, fit, left))
@@ -77,7 +78,8 @@ import Testing
       rows[i, 41] = truth.reduce(0.1 * random()) { $0 + $1.value * rows[i, $1.key] }
     }
     let fit = try Fit(
-      TriangularFactor(rows: rows), layout: ColumnLayout(basis: 40, elements: 1), references: .given([0]), prior: .ridge)
+      TriangularFactor(rows: rows), layout: ColumnLayout(basis: 40, elements: 1), references: .given([0]), prior: .ridge
+    )
     let choice = FunctionChoice(of: fit, keeping: 4)
     #expect(choice.kept == [3, 11, 12, 37])
     #expect(choice.relativeIncrease < 0.2)
