@@ -80,8 +80,8 @@ struct Options {
 
   static let usage = """
     usage: accuracy-benchmark [table [NAME] | fit OPTIONS]
-      table      the tables of docs/accuracy.md, or one of them: functions, orderings, cutoffs,
-                 radial, anchors, alloys;
+      table      the tables of docs/accuracy.md, or one of them: functions, chosen, orderings,
+                 cutoffs, radial, anchors, alloys;
                  the reference data are in $SLUICE_SHARED or ../shared
       fit        --train FILES --test FILES (extended XYZ, perhaps compressed; commas between)
                  --train-numbers FILE --source NAME   split one list of files by the numbers in `sid`
