@@ -15,7 +15,8 @@ private let rows = [
 /// Every table, or the one named: functions, chosen, orderings, cutoffs, radial, anchors, alloys.
 func runTables(_ name: String?, shared: String) throws {
   let tables: [(name: String, run: (String) throws -> Void)] = [
-    ("functions", numbersOfFunctions), ("chosen", chosenFunctions), ("orderings", orderings), ("cutoffs", cutoffs), ("radial", radialFunctions),
+    ("functions", numbersOfFunctions), ("chosen", chosenFunctions), ("orderings", orderings), ("cutoffs", cutoffs),
+    ("radial", radialFunctions),
     ("anchors", anchors), ("alloys", alloys),
   ]
   guard name == nil || tables.contains(where: { $0.name == name }) else {
