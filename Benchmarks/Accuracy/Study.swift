@@ -21,7 +21,7 @@ struct Study {
   init(_ options: Options, _ data: DataSet) throws {
     self.options = options
     self.data = data
-    let limits = options.limits.map {
+    let limits = (options.limits ?? (options.chooseFrom == nil ? nil : .wide)).map {
       BasisSpecification.Limits(radial: $0.radial, angular: $0.angular).truncated(to: options.order)
     }
     specification = BasisSpecification(

@@ -13,6 +13,7 @@ public struct BasisParameters: Sendable {
   /// Selection by total degree in place of a number of functions.
   let degree: TotalDegree?
   let ordering: FunctionOrdering
+  let isWide: Bool
   let elementsPerFunction: Int
   let radial: RadialKind
   let repels: Bool
@@ -41,6 +42,9 @@ public struct BasisParameters: Sendable {
     else { throw parameters.refuse("costs", "must be three whole numbers") }
     ordering = FunctionOrdering(radial: radial, angular: angular, rank: rank)
     if let problem = ordering.problem { throw parameters.refuse("costs", "is refused: \(problem)") }
+    isWide = try parameters.logical(
+      "wide", default: false,
+      "Larger n and l in functions of two neighbours and more, which costs time: for functions that data choose among.")
     let degrees = try parameters.numbers(
       "degree", default: [], in: .positive,
       "In place of functions: all functions with sum of n/radialWeight + l/angularWeight up to this; one entry for"
@@ -83,7 +87,8 @@ public struct BasisParameters: Sendable {
   }
 
   private static let names = [
-    "cutoff", "order", "functions", "costs", "degree", "radialWeight", "angularWeight", "elementsPerFunction", "radial",
+    "cutoff", "order", "functions", "costs", "wide", "degree", "radialWeight", "angularWeight", "elementsPerFunction",
+    "radial",
     "lambda", "repulsion",
   ]
 
@@ -123,6 +128,7 @@ public struct BasisParameters: Sendable {
     let automatic = repels ? PairRepulsion.automatic(elements) : [:]
     return BasisSpecification(
       elements: elements, cutoff: cutoff, radial: radial, order: order,
+      limits: isWide && degree == nil ? [BasisSpecification.Limits.wide.truncated(to: order)] : nil,
       functionsPerElement: degree == nil ? functions : nil, ordering: degree == nil ? ordering : .power,
       totalDegree: degree,
       elementsPerFunction: elementsPerFunction < Self.anyNumber ? elementsPerFunction : nil,

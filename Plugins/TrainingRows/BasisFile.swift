@@ -40,14 +40,14 @@ public enum BasisFile {
       throw StageError("'\(name)' is not a basis that this program reads.", remedy: remedy)
     }
     let specification = content.basis
-    do { try specification.validate() } catch {
-      throw StageError("'\(name)' holds no basis: \(error).", remedy: remedy)
-    }
     if let elements, specification.elements != elements.sorted(by: { $0.symbol < $1.symbol }) {
       let own = specification.elements.map(\.symbol).joined(separator: ", ")
       throw StageError(
         "'\(name)' is a basis for \(own), the project's elements are \(elements.map(\.symbol).joined(separator: ", ")).",
         remedy: "Choose functions with data of these elements.")
+    }
+    do { try specification.validate() } catch {
+      throw StageError("'\(name)' holds no basis: \(error).", remedy: remedy)
     }
     return specification
   }

@@ -16,6 +16,9 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     /// Generous up to rank 6; the number of functions is what limits.
     public static let standard = Limits(radial: [20, 10, 6, 4, 2, 1], angular: [0, 6, 6, 4, 2, 1])
 
+    /// For functions that data choose among: what is rough may be what they need.
+    public static let wide = Limits(radial: [20, 12, 8, 5, 3, 1], angular: [0, 10, 8, 6, 4, 2])
+
     public func truncated(to order: Int) -> Limits {
       Limits(radial: Array(radial.prefix(order)), angular: Array(angular.prefix(order)))
     }

@@ -7,7 +7,7 @@ import Testing
 /// A basis whose functions were named one by one.
 @Suite struct ChosenBasisTests {
   private let specification = BasisSpecification(
-    elements: [Element(symbol: "Cu")!, Element(symbol: "Zr")!], cutoff: 4.5, order: 3, functionsPerElement: 60,
+    elements: [Element(symbol: "Cu")!, Element(symbol: "Zr")!], cutoff: 4.5, order: 3, functionsPerElement: 300,
     ordering: .standard, repulsion: PairRepulsion.automatic([Element(symbol: "Cu")!, Element(symbol: "Zr")!]))
 
   /// Of both elements, some of them with couplings.

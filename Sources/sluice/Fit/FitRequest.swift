@@ -202,7 +202,10 @@ struct FitRequest {
       if extent == .choosing {
         // The number that is asked for is what stays.
         let functions = parameters["featurize"]?.first { $0.key == "functions" }
-        if name == "featurize" { own = own.filter { $0.key != "functions" } + [("functions", "\(chooseFrom ?? 0)")] }
+        if name == "featurize" {
+          own = own.filter { $0.key != "functions" } + [("functions", "\(chooseFrom ?? 0)")]
+          if !own.contains(where: { $0.key == "wide" }) { own.append(("wide", "true")) }
+        }
         if name == "choose" { own += functions.map { [$0] } ?? [] }
       }
       var members = own.map { "\(quoted($0.key)): \($0.value)" }
