@@ -64,8 +64,9 @@ let pluginNames: [Target.Dependency] = [
 let programs: [Target] = [
   .executableTarget(
     name: "sluice",
-    dependencies: ["Engine", "Report", "VASP", "ACE", "Novelty", "Configurations", "Platform", "LinearAlgebra"]
-      + pluginNames),
+    dependencies: [
+      "Engine", "Report", "VASP", "ACE", "Novelty", "Configurations", "Platform", "LinearAlgebra", "TrainingRows",
+    ] + pluginNames),
   // Labels from a published embedded-atom potential for tungsten, written in VASP's layout.
   .target(name: "TungstenReference", dependencies: ["Configurations"]),
   .executableTarget(

@@ -47,6 +47,8 @@ struct Options {
   /// Only frames whose property `source` says this.
   var onlySource: String?
   var functions = 500
+  /// The functions are chosen by the training data among so many; nil where they are the simplest.
+  var chooseFrom: Int?
   var order = 4
   var cutoff = 5.0
   var radial = RadialKind.sBessel
@@ -78,13 +80,13 @@ struct Options {
 
   static let usage = """
     usage: accuracy-benchmark [table [NAME] | fit OPTIONS]
-      table      the tables of docs/accuracy.md, or one of them: functions, orderings, cutoffs,
-                 radial, anchors, alloys;
+      table      the tables of docs/accuracy.md, or one of them: functions, chosen, orderings,
+                 cutoffs, radial, anchors, alloys;
                  the reference data are in $SLUICE_SHARED or ../shared
       fit        --train FILES --test FILES (extended XYZ, perhaps compressed; commas between)
                  --train-numbers FILE --source NAME   split one list of files by the numbers in `sid`
                  --test-every N   every n-th frame of each config_type tests  --by-group yes|no
-                 --functions N --order N --elements-per-function N
+                 --functions N --choose-from N (per element, as sluice fit has them) --order N --elements-per-function N
                  --cutoff Å --radial SBessel|ChebExpCos:LAMBDA|ChebPow:LAMBDA
                  --repulsion none|auto  --anchors WEIGHT (then the short range is scanned)
                  --folds N  --adapted K:FROM:TO:DECAY:ANGULAR:ENVELOPE:DERIVATIVE
@@ -116,6 +118,7 @@ struct Options {
     case "--train-numbers": trainingNumbers = value
     case "--source": onlySource = value
     case "--functions": functions = try integer(value)
+    case "--choose-from": chooseFrom = try integer(value)
     case "--order": order = try integer(value)
     case "--cutoff": cutoff = try number(value)
     case "--threads": threads = try integer(value)

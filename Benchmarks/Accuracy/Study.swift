@@ -12,19 +12,22 @@ import TrainingRows
 struct Study {
   let options: Options
   let data: DataSet
+  /// Of all functions that come into question.
   let evaluator: Evaluator
+  private let specification: BasisSpecification
   private let layout: ColumnLayout
   private let clock = SystemClock()
 
   init(_ options: Options, _ data: DataSet) throws {
     self.options = options
     self.data = data
-    let limits = options.limits.map {
+    let limits = (options.limits ?? (options.chooseFrom == nil ? nil : .wide)).map {
       BasisSpecification.Limits(radial: $0.radial, angular: $0.angular).truncated(to: options.order)
     }
-    let specification = BasisSpecification(
+    specification = BasisSpecification(
       elements: data.elements, cutoff: options.cutoff, radial: options.radial, order: options.order,
-      limits: limits.map { [$0] }, functionsPerElement: options.totalDegree == nil ? options.functions : nil,
+      limits: limits.map { [$0] },
+      functionsPerElement: options.totalDegree == nil ? options.chooseFrom ?? options.functions : nil,
       ordering: options.ordering, totalDegree: options.totalDegree, elementsPerFunction: options.elementsPerFunction,
       repulsion: options.repels ? PairRepulsion.automatic(data.elements) : [:])
     let plain = try Basis(specification)
@@ -48,11 +51,10 @@ struct Study {
       for prior in options.priors {
         for regularisation in options.regularisations {
           let begin = clock.uptime
-          let fit = try Fit(
-            factor, layout: layout, references: .leastSquares(elements: layout.elements),
-            prior: prior.prior(evaluator.basis), regularisation: regularisation.value)
+          let model = try model(factor, prior, regularisation.value)
+          let fit = model.fit
           let end = clock.uptime
-          let table = try errors(fit)
+          let table = try errors(model)
           if options.anchors != nil { try ShortRangeStudy(self).report(fit, anchored: false) }
           let setting = "\(brief(weights)) \(prior.name) \(regularisation.name)"
           print(
@@ -65,7 +67,7 @@ struct Study {
               .merge(factor, study.factor(layout, weight, beside: factor)), layout: layout,
               references: .leastSquares(elements: layout.elements), prior: prior.prior(evaluator.basis),
               regularisation: regularisation.value)
-            let table = try errors(anchored)
+            let table = try errors(FittedModel(fit: anchored, evaluator: evaluator))
             print(
               "    anchored: \(figures(table, .heldOut)) | \(figures(table, .train)) | \(scientific(anchored.lambda)), "
                 + "\(decimals(anchored.effectiveDegreesOfFreedom, 1)), \(decimals(anchored.logEvidence, 0))")
@@ -75,8 +77,7 @@ struct Study {
             print("    \(group): \(figures(table, .heldOut, group: group))")
           }
           if options.folds > 0 {
-            let table = try crossValidated(
-              sources, factors, weights, prior.prior(evaluator.basis), regularisation.value)
+            let table = try crossValidated(sources, factors, weights, prior, regularisation.value)
             print("    CV: \(figures(table, .heldOut))")
           }
           for note in fit.notes { print("    \(note)") }
@@ -91,6 +92,27 @@ struct Study {
     return "\(data.training.count) + \(data.test.count) frames, \(atoms(data.training)) + \(atoms(data.test)) atoms; "
       + "\(layout.basis) functions (by rank \(ranks.map(String.init).joined(separator: " "))), "
       + "cutoff \(options.cutoff) Å, \(options.radial.name)"
+  }
+
+  /// The fit to these rows, with the functions that they need most where the data choose.
+  private func model(
+    _ factor: TriangularFactor, _ prior: PriorChoice, _ regularisation: Regularisation
+  ) throws -> FittedModel {
+    let references = ReferenceEnergies.leastSquares(elements: layout.elements)
+    let fit = try Fit(
+      factor, layout: layout, references: references, prior: prior.prior(evaluator.basis),
+      regularisation: regularisation)
+    guard options.chooseFrom != nil else { return FittedModel(fit: fit, evaluator: evaluator) }
+    let candidates = evaluator.basis.columnFunctions
+    let kept = FunctionChoice(of: fit, keeping: options.functions * layout.elements) { candidates[$0].rank == 1 }.kept
+    let basis = try Basis(specification.choosing(kept, of: evaluator.basis))
+    let columns = kept + Array(layout.basis..<layout.columns)
+    let chosen = TriangularFactor(
+      matrix: TriangularFactor(rows: factor.matrix.selecting(columns: columns)).matrix, rowCount: factor.rowCount)
+    return FittedModel(
+      fit: try Fit(
+        chosen, layout: ColumnLayout(basis: kept.count, elements: layout.elements), references: references,
+        prior: prior.prior(basis), regularisation: regularisation), evaluator: Evaluator(basis))
   }
 
   // MARK: Features
@@ -114,7 +136,7 @@ struct Study {
 
   /// Errors of the training frames, each predicted by the fit to the other folds.
   private func crossValidated(
-    _ sources: [TreeSource], _ factors: [Digest: SourceFactors], _ weights: Weights, _ prior: Prior,
+    _ sources: [TreeSource], _ factors: [Digest: SourceFactors], _ weights: Weights, _ prior: PriorChoice,
     _ regularisation: Regularisation
   ) throws -> ErrorTable {
     let folds = options.folds
@@ -124,15 +146,12 @@ struct Study {
       let factor = try FactorTree(layout: layout, sources: others).factor(
         selection, cache: NoFactorCache(), threads: 1
       ) { factors[$0]! }
-      let fit = try Fit(
-        factor, layout: layout, references: .leastSquares(elements: layout.elements), prior: prior,
-        regularisation: regularisation)
-      let potential = try Potential(
-        basis: evaluator.basis, columns: fit.coefficients, referenceEnergies: fit.referenceEnergies)
+      let model = try model(factor, prior, regularisation)
+      let potential = try model.potential
       var table = ErrorTable()
       let workspace = Workspace()
       for index in data.training.indices where index % sources.count % folds == fold {
-        try add(data.training[index], potential, .heldOut, workspace, to: &table)
+        try add(data.training[index], potential, model.evaluator, .heldOut, workspace, to: &table)
       }
       return table
     }
@@ -159,9 +178,8 @@ struct Study {
 
   // MARK: Errors
 
-  private func errors(_ fit: Fit) throws -> ErrorTable {
-    let potential = try Potential(
-      basis: evaluator.basis, columns: fit.coefficients, referenceEnergies: fit.referenceEnergies)
+  private func errors(_ model: FittedModel) throws -> ErrorTable {
+    let potential = try model.potential
     let step = max(1, data.training.count / max(1, min(options.trainingErrors, data.training.count)))
     let training = stride(from: 0, to: data.training.count, by: step).map { data.training[$0] }
     var table = ErrorTable()
@@ -171,7 +189,7 @@ struct Study {
         var table = ErrorTable()
         let workspace = Workspace()
         for index in stride(from: part, to: configurations.count, by: parts) {
-          try add(configurations[index], potential, split, workspace, to: &table)
+          try add(configurations[index], potential, model.evaluator, split, workspace, to: &table)
         }
         return table
       }
@@ -181,8 +199,8 @@ struct Study {
   }
 
   private func add(
-    _ configuration: Configuration, _ potential: Potential, _ split: ErrorTable.Split, _ workspace: Workspace,
-    to table: inout ErrorTable
+    _ configuration: Configuration, _ potential: Potential, _ evaluator: Evaluator, _ split: ErrorTable.Split,
+    _ workspace: Workspace, to table: inout ErrorTable
   ) throws {
     let predicted = try evaluator.evaluate(potential, configuration, workspace: workspace)
     func add(_ residuals: [Double], _ quantity: ErrorTable.Quantity) {
@@ -199,6 +217,18 @@ struct Study {
     }
     if let stress = configuration.labels.stress, let own = predicted.stress {
       add(zip(own.voigt, stress.voigt).map { $0 - $1 }, .stress)
+    }
+  }
+}
+
+/// A fit and the basis that it belongs to.
+private struct FittedModel {
+  let fit: Fit
+  let evaluator: Evaluator
+
+  var potential: Potential {
+    get throws {
+      try Potential(basis: evaluator.basis, columns: fit.coefficients, referenceEnergies: fit.referenceEnergies)
     }
   }
 }

@@ -12,10 +12,11 @@ private let rows = [
   Row(element: "Mo", cutoff: 5, weights: "30/1/1"), Row(element: "Si", cutoff: 5, weights: "30/1/1"),
 ]
 
-/// Every table, or the one named: functions, orderings, cutoffs, radial, anchors, alloys.
+/// Every table, or the one named: functions, chosen, orderings, cutoffs, radial, anchors, alloys.
 func runTables(_ name: String?, shared: String) throws {
   let tables: [(name: String, run: (String) throws -> Void)] = [
-    ("functions", numbersOfFunctions), ("orderings", orderings), ("cutoffs", cutoffs), ("radial", radialFunctions),
+    ("functions", numbersOfFunctions), ("chosen", chosenFunctions), ("orderings", orderings), ("cutoffs", cutoffs),
+    ("radial", radialFunctions),
     ("anchors", anchors), ("alloys", alloys),
   ]
   guard name == nil || tables.contains(where: { $0.name == name }) else {
@@ -36,13 +37,25 @@ private func numbersOfFunctions(_ folder: String) throws {
       options.folds = 4
       try run(options)
     }
-    var options = Options()
-    options.title = "W"
-    options.training = tungsten.map { "\(folder)/w_hetero/\($0).xyz.xz" }
-    options.trainingNumbers = "\(folder)/w_hetero/uf3_train_ids.txt"
-    options.onlySource = "Szlachta2014"
-    options.cutoff = 5.5
+    var options = tungstenOptions(folder)
     options.functions = functions
+    try run(options)
+  }
+}
+
+/// Functions that the training data choose; in each fold those of the other folds.
+private func chosenFunctions(_ folder: String) throws {
+  for functions in [500, 1000] {
+    for row in rows {
+      var options = try options(row, folder)
+      options.functions = functions
+      options.chooseFrom = 2500
+      options.folds = 4
+      try run(options)
+    }
+    var options = tungstenOptions(folder)
+    options.functions = functions
+    options.chooseFrom = 2500
     try run(options)
   }
 }
@@ -137,6 +150,16 @@ private func options(_ row: Row, _ folder: String) throws -> Options {
   options.test = ["\(folder)/mlearn/\(row.element)_test.xyz.xz"]
   options.cutoff = row.cutoff
   try options.set("--weights", row.weights)
+  return options
+}
+
+private func tungstenOptions(_ folder: String) -> Options {
+  var options = Options()
+  options.title = "W"
+  options.training = tungsten.map { "\(folder)/w_hetero/\($0).xyz.xz" }
+  options.trainingNumbers = "\(folder)/w_hetero/uf3_train_ids.txt"
+  options.onlySource = "Szlachta2014"
+  options.cutoff = 5.5
   return options
 }
 

@@ -1,21 +1,31 @@
 import ACE
 import Configurations
 import StageKit
+import TrainingRows
 
 /// The basis as a pipeline file describes it.
 public struct BasisParameters: Sendable {
+  /// A file of chosen functions, which says all; empty for none.
+  public let file: String
   let cutoff: Double
   let order: Int
   let functions: Int
   /// Selection by total degree in place of a number of functions.
   let degree: TotalDegree?
   let ordering: FunctionOrdering
+  let isWide: Bool
   let elementsPerFunction: Int
   let radial: RadialKind
   let repels: Bool
   let givenRepulsion: [String: PairRepulsion]
 
   public init(_ parameters: inout ParameterDecoder) throws(ParameterError) {
+    file = try parameters.text(
+      "basis", default: "",
+      "A file of functions that 'sluice fit --choose-from' chose; it says all of the basis, so nothing else is given.")
+    if !file.isEmpty, let other = Self.names.first(where: { parameters.isGiven($0) }) {
+      throw parameters.refuse(other, "is said by the file that 'basis' names: give one of them")
+    }
     cutoff = try parameters.number(
       "cutoff", default: 5.0, in: .between(1, 20), unit: "Å", "How far an atom sees its neighbours.")
     order = try parameters.integer(
@@ -32,6 +42,9 @@ public struct BasisParameters: Sendable {
     else { throw parameters.refuse("costs", "must be three whole numbers") }
     ordering = FunctionOrdering(radial: radial, angular: angular, rank: rank)
     if let problem = ordering.problem { throw parameters.refuse("costs", "is refused: \(problem)") }
+    isWide = try parameters.logical(
+      "wide", default: false,
+      "Larger n and l in functions of two neighbours and more, which costs time: for functions that data choose among.")
     let degrees = try parameters.numbers(
       "degree", default: [], in: .positive,
       "In place of functions: all functions with sum of n/radialWeight + l/angularWeight up to this; one entry for"
@@ -73,6 +86,12 @@ public struct BasisParameters: Sendable {
     }
   }
 
+  private static let names = [
+    "cutoff", "order", "functions", "costs", "wide", "degree", "radialWeight", "angularWeight", "elementsPerFunction",
+    "radial",
+    "lambda", "repulsion",
+  ]
+
   /// As many elements as a function of the largest order can have.
   private static let anyNumber = 7
 
@@ -93,10 +112,23 @@ public struct BasisParameters: Sendable {
     }
   }
 
+  /// - Parameter attachments: what the stage was given of the files that its parameters name.
+  public func specification(
+    elements: [Element], attachments: [Attachment]
+  ) throws(StageError) -> BasisSpecification {
+    guard !file.isEmpty else { return specification(elements: elements) }
+    guard attachments.count == 1, let content = attachments.first(where: { $0.path == file })?.bytes else {
+      throw StageError("'\(file)' is no file.", remedy: "Name the basis.json of a 'sluice fit --choose-from'.")
+    }
+    return try BasisFile.specification(content, name: file, elements: elements)
+  }
+
+  /// The basis that the parameters describe, without a file.
   public func specification(elements: [Element]) -> BasisSpecification {
     let automatic = repels ? PairRepulsion.automatic(elements) : [:]
     return BasisSpecification(
       elements: elements, cutoff: cutoff, radial: radial, order: order,
+      limits: isWide && degree == nil ? [BasisSpecification.Limits.wide.truncated(to: order)] : nil,
       functionsPerElement: degree == nil ? functions : nil, ordering: degree == nil ? ordering : .power,
       totalDegree: degree,
       elementsPerFunction: elementsPerFunction < Self.anyNumber ? elementsPerFunction : nil,

@@ -18,22 +18,29 @@ public struct FeaturizeStage: SourceStage {
     takes: [StageInput(.configurations), StageInput(.selection)], gives: [.perSource(.features)])
 
   private let basis: BasisParameters
-  private let evaluator = SharedEvaluator()
+  private let shared = SharedBasis()
 
   public init(parameters: inout ParameterDecoder) throws(ParameterError) {
     basis = try BasisParameters(&parameters)
   }
 
+  public var attachments: [String] { basis.file.isEmpty ? [] : [basis.file] }
+
   /// The basis that this stage evaluates for a project of these elements.
-  public func specification(elements: [Element]) -> BasisSpecification { basis.specification(elements: elements) }
+  public func specification(
+    elements: [Element], attachments: [Attachment]
+  ) throws(StageError) -> BasisSpecification {
+    try basis.specification(elements: elements, attachments: attachments)
+  }
 
   public func process(_ source: Source, _ inputs: StageInputs, _ context: StageContext) throws -> [ArtifactDraft] {
     let selection = try CanonicalJSON.decode(
       FrameSelection.self, context.bytes(inputs.whole(.selection), "selection.json"))
     let configurations = inputs.whole(.configurations)
     let summaries = try CanonicalJSON.decode([FrameSummary].self, context.bytes(configurations, "frames.json"))
-    let specification = basis.specification(elements: context.elements)
-    let evaluator = try self.evaluator.evaluator(for: specification)
+    let (basisJSON, evaluator) = try shared.basis(of: context.elements, inputs.attachments) {
+      try specification(elements: context.elements, attachments: inputs.attachments)
+    }
     context.count("sources featurized", 1)
 
     let kept = Set(selection.kept)
@@ -57,7 +64,7 @@ public struct FeaturizeStage: SourceStage {
       context.progress(Double(frame + 1) / Double(summaries.count), "\(frame + 1) frames")
     }
     context.count("frames featurized", work.frames.count)
-    return [try work.draft(basis: CanonicalJSON.encode(specification))]
+    return [try work.draft(basis: basisJSON)]
   }
 
   /// The lowest energies among the frames that are kept, from which their levels are counted.
@@ -225,17 +232,32 @@ package struct SourceFeatures {
   }
 }
 
-/// The basis is made once for all sources: finding the independent couplings takes longer than
-/// evaluating a small source.
-private final class SharedEvaluator: Sendable {
-  private let state = Mutex<(specification: BasisSpecification, evaluator: Evaluator)?>(nil)
+/// The basis is made once for all sources: finding the independent couplings, or reading a file of functions, takes
+/// longer than evaluating a small source.
+private final class SharedBasis: Sendable {
+  private struct Known {
+    let elements: [Element]
+    let attachments: [Attachment]
+    let encoded: [UInt8]
+    let evaluator: Evaluator
+  }
 
-  func evaluator(for specification: BasisSpecification) throws -> Evaluator {
+  private let state = Mutex<Known?>(nil)
+
+  /// - Parameter make: called where this basis is not the one that was asked for last.
+  func basis(
+    of elements: [Element], _ attachments: [Attachment], make: () throws -> BasisSpecification
+  ) throws -> (encoded: [UInt8], evaluator: Evaluator) {
     try state.withLock { known in
-      if let known, known.specification == specification { return known.evaluator }
-      let evaluator = Evaluator(try Basis(specification))
-      known = (specification, evaluator)
-      return evaluator
+      if let known, known.elements == elements, known.attachments == attachments {
+        return (known.encoded, known.evaluator)
+      }
+      let specification = try make()
+      let own = Known(
+        elements: elements, attachments: attachments, encoded: try CanonicalJSON.encode(specification),
+        evaluator: Evaluator(try Basis(specification)))
+      known = own
+      return (own.encoded, own.evaluator)
     }
   }
 }

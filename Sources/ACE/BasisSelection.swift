@@ -4,10 +4,15 @@ extension Basis {
   /// The basis that a specification means: candidates of each block of elements by power order
   /// (see `FunctionOrdering`) or up to a total degree, linearly independent, and free of functions whose
   /// evaluator order could differ between programs. Fewer than asked for where the limits of n and l
-  /// allow no more.
+  /// allow no more. Functions that are chosen by name are taken as they are.
   public init(_ specification: BasisSpecification) throws(ACEError) {
     try specification.validate()
     let elements = specification.elements
+    if let chosen = specification.chosen {
+      let functions = elements.indices.map { centre in chosen.filter { $0.centre == centre } }
+      try self.init(elements: elements, bonds: Self.bonds(specification, functions), functions: functions)
+      return
+    }
     let blocks = ElementBlock.all(
       elementCount: elements.count, order: specification.order,
       largest: specification.elementsPerFunction ?? elements.count)
@@ -25,10 +30,12 @@ extension Basis {
       }
       if functions[block.centre].count > ElementBlock.largest { throw ElementBlock.tooMany("ask for fewer") }
     }
-    let bonds = elements.indices.map { i in
-      elements.indices.map { j in Self.bond(specification, functions, i, j) }
-    }
-    try self.init(elements: elements, bonds: bonds, functions: functions)
+    try self.init(elements: elements, bonds: Self.bonds(specification, functions), functions: functions)
+  }
+
+  private static func bonds(_ specification: BasisSpecification, _ functions: [[BasisFunction]]) -> [[Bond]] {
+    let elements = specification.elements.indices
+    return elements.map { i in elements.map { j in bond(specification, functions, i, j) } }
   }
 
   /// A bond wide enough for every function that uses it in either direction: files demand A-B = B-A.

@@ -16,6 +16,9 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     /// Generous up to rank 6; the number of functions is what limits.
     public static let standard = Limits(radial: [20, 10, 6, 4, 2, 1], angular: [0, 6, 6, 4, 2, 1])
 
+    /// For functions that data choose among: what is rough may be what they need.
+    public static let wide = Limits(radial: [20, 12, 8, 5, 3, 1], angular: [0, 10, 8, 6, 4, 2])
+
     public func truncated(to order: Int) -> Limits {
       Limits(radial: Array(radial.prefix(order)), angular: Array(angular.prefix(order)))
     }
@@ -43,6 +46,22 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
   public var repulsion: [String: PairRepulsion]
   /// Selection by total degree instead of limits and number.
   public var totalDegree: TotalDegree?
+  /// These functions and no others, instead of any rule; shape [any], each once.
+  public var chosen: [BasisFunction]?
+
+  /// The functions of a basis by name, in place of the rule that they were taken by.
+  /// - Parameter columns: of `basis`, which this specification gives.
+  public func choosing(_ columns: [Int], of basis: Basis) -> BasisSpecification {
+    let functions = basis.columnFunctions
+    var result = self
+    result.limits = []
+    result.functionsPerElement = nil
+    result.elementsPerFunction = nil
+    result.totalDegree = nil
+    result.chosen = columns.map { functions[$0] }
+    result.order = result.chosen!.map(\.rank).max() ?? 1
+    return result
+  }
 
   static let largestRadial = 40
   static let largestAngular = 10
@@ -84,8 +103,20 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
         try refuse("a total degree selects by itself: no limits, no number of functions")
       }
       if let problem = totalDegree.problem(order: order) { try refuse(problem) }
-    } else if limits.isEmpty {
+    } else if chosen == nil, limits.isEmpty {
       try refuse("the basis needs limits of n and l")
+    }
+    if let chosen {
+      if totalDegree != nil || functionsPerElement != nil || !limits.isEmpty || elementsPerFunction != nil {
+        try refuse("chosen functions are all there are: no limits, no number of functions, no degree")
+      }
+      if chosen.isEmpty || chosen.count > 20_000 * elements.count {
+        try refuse("the number of chosen functions must lie in 1...\(20_000 * elements.count), not \(chosen.count)")
+      }
+      if Set(chosen).count < chosen.count { try refuse("a function is chosen twice") }
+      for f in chosen where !elements.indices.contains(f.centre) || f.rank > order {
+        try refuse("a chosen function has rank \(f.rank) at element \(f.centre): the order is \(order)")
+      }
     }
     for limit in limits {
       if limit.radial.count != limit.angular.count || limit.radial.count < 1 {
@@ -134,7 +165,7 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
 
   private enum CodingKeys: String, CodingKey {
     case elements, cutoff, radial, order, limits, functionsPerElement, ordering, elementsPerFunction, totalDegree,
-      repulsion
+      repulsion, chosen
   }
 
   public init(from decoder: any Decoder) throws {
@@ -154,11 +185,21 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     totalDegree = try values.decodeIfPresent(TotalDegree.self, forKey: .totalDegree)
     limits =
       try values.decodeIfPresent([Limits].self, forKey: .limits)
-      ?? (totalDegree == nil ? [Limits.standard.truncated(to: max(order, 1))] : [])
+      ?? (totalDegree == nil && !values.contains(.chosen) ? [Limits.standard.truncated(to: max(order, 1))] : [])
     functionsPerElement = try values.decodeIfPresent(Int.self, forKey: .functionsPerElement)
     ordering = try values.decodeIfPresent(FunctionOrdering.self, forKey: .ordering) ?? .power
     elementsPerFunction = try values.decodeIfPresent(Int.self, forKey: .elementsPerFunction)
     repulsion = try values.decodeIfPresent([String: PairRepulsion].self, forKey: .repulsion) ?? [:]
+    let named = elements
+    chosen = try values.decodeIfPresent([NamedFunction].self, forKey: .chosen).map { list in
+      try list.map { function in
+        guard let function = BasisFunction(function, elements: named) else {
+          throw DecodingError.dataCorruptedError(
+            forKey: .chosen, in: values, debugDescription: "\(function) is no function of these elements")
+        }
+        return function
+      }
+    }
   }
 
   public func encode(to encoder: any Encoder) throws {
@@ -167,11 +208,12 @@ public struct BasisSpecification: Sendable, Equatable, Codable {
     try values.encode(cutoff, forKey: .cutoff)
     try values.encode(radial, forKey: .radial)
     try values.encode(order, forKey: .order)
-    if totalDegree == nil { try values.encode(limits, forKey: .limits) }
+    if totalDegree == nil, chosen == nil { try values.encode(limits, forKey: .limits) }
     try values.encodeIfPresent(totalDegree, forKey: .totalDegree)
     try values.encodeIfPresent(functionsPerElement, forKey: .functionsPerElement)
     if ordering != .power { try values.encode(ordering, forKey: .ordering) }
     try values.encodeIfPresent(elementsPerFunction, forKey: .elementsPerFunction)
     if !repulsion.isEmpty { try values.encode(repulsion, forKey: .repulsion) }
+    try values.encodeIfPresent(chosen?.map { NamedFunction($0, elements: elements) }, forKey: .chosen)
   }
 }

@@ -240,6 +240,7 @@ extension ClusterExecutor {
         }
       }
       if !sources.isEmpty { share.work.inputs.describe(sources, in: &described) }
+      share.work.inputs.describe(attachmentsOf: share.stage.id, in: &described)
       return described
     }
   }
@@ -269,7 +270,6 @@ extension ClusterExecutor {
         scans.append(
           .init(stage: stage.id, units: units, problems: scan.problems, isDone: isDone, unreadable: unreadable))
       }
-      guard case .folding = stage.work else { continue }
       do {
         attachments += try pass.runner.drops.attachments(stage).map {
           .init(stage: stage.id, path: $0.path, name: $0.name, bytes: Data($0.bytes))

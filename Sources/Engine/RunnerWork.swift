@@ -131,7 +131,8 @@ final class StageWork: Sendable {
     }
     var record = ActionRecord(subject: source.name)
     do {
-      let drafts = try mapper.process(shown(source), StageInputs(wholes: wholes), context)
+      let drafts = try mapper.process(
+        shown(source), StageInputs(wholes: wholes, attachments: inputs.attachments), context)
       record.outputs = [
         ActionRecord.Output(
           source: source.digest, artifacts: try put(drafts, expecting: stage.description.gives))

@@ -65,6 +65,8 @@ struct WorkShare: Sendable, Codable, Equatable {
   var collections: [CollectionDescription] = []
   var wholes: [Artifact] = []
   var absent: [ArtifactKind] = []
+  /// Of a map stage: the files that its parameters name.
+  var attachments: [Situation.Attached] = []
   /// Of folds.
   var situation: Situation?
 
@@ -161,6 +163,10 @@ extension BoundInputs {
     share.absent = absent
   }
 
+  func describe(attachmentsOf stage: String, in share: inout WorkShare) {
+    share.attachments = attachments.map { .init(stage: stage, path: $0.path, name: $0.name, bytes: Data($0.bytes)) }
+  }
+
   init(_ share: WorkShare) {
     collections = share.collections.map { input in
       let items = input.items.map {
@@ -170,5 +176,6 @@ extension BoundInputs {
     }
     wholes = share.wholes.map { ($0.kind, $0) }
     absent = share.absent
+    attachments = share.attachments.map { Attachment(path: $0.path, name: $0.name, bytes: [UInt8]($0.bytes)) }
   }
 }

@@ -19,6 +19,8 @@ public struct ArtifactKind: RawRepresentable, Hashable, Comparable, Sendable, Co
   public static let screening = ArtifactKind(rawValue: "screening")
   /// One source's environments (B rows) and regression factors.
   public static let features = ArtifactKind(rawValue: "features")
+  /// The functions that were chosen of many: `basis.json`.
+  public static let basis = ArtifactKind(rawValue: "basis")
   /// The fitted potential, its ensemble and its errors.
   public static let potential = ArtifactKind(rawValue: "potential")
   /// The partition of configuration space.

@@ -63,8 +63,8 @@ public protocol Stage: Sendable {
   /// what was asked for, which is what `sluice stages` prints.
   init(parameters: inout ParameterDecoder) throws(ParameterError)
 
-  /// Files and folders that parameters name, relative to the pipeline file (templates). The engine
-  /// hands a fold their content, which is part of its key.
+  /// Files and folders that parameters name, relative to the pipeline file (templates, chosen functions). The
+  /// engine hands their content to folds and to each action of a source stage, and it is part of their keys.
   var attachments: [String] { get }
 }
 

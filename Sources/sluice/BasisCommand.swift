@@ -8,13 +8,15 @@ import Foundation
 import Platform
 import Report
 import StageKit
+import TrainingRows
 
 let basisCommand = Command(
-  name: "basis", operands: "[PIPELINE|POTENTIAL]", operandCount: 0...1,
+  name: "basis", operands: "[PIPELINE|POTENTIAL|BASIS]", operandCount: 0...1,
   summary: """
     Lists the functions of an ACE basis and what they cost, before anyone fits.
 
-    The basis is that of the options, of a pipeline file's featurize stage, or of a potential (.yaml, .yace). Options
+    The basis is that of the options, of a pipeline file's featurize stage, of a potential (.yaml, .yace), or of a
+    basis.json that 'sluice fit --choose-from' wrote. Options
     have the names and defaults of featurize's parameters (sluice stages featurize). Every function: its elements
     (the neighbours), n and l of its factors, the L of its coupling, its level, and its column.
     """,
@@ -85,10 +87,17 @@ private func listingOfFile(_ file: String) throws -> BasisListing {
   guard lower.hasSuffix(".json5") || lower.hasSuffix(".json") else {
     return BasisListing(basis: try PotentialInput(file).potential.basis, specification: nil)
   }
+  let fileSystem = PosixFileSystem()
+  if lower.hasSuffix(".json"), let bytes = try fileSystem.readFileIfPresent(file), BasisFile.isClaimed(by: bytes) {
+    return try BasisListing(BasisFile.specification(bytes, name: file))
+  }
   let (_, plan) = try load(file)
   for planned in plan.stages {
     guard case .mapping(let stage) = planned.work, let featurize = stage as? FeaturizeStage else { continue }
-    return try BasisListing(featurize.specification(elements: plan.elements))
+    let attachments = try planned.attachments.map { named, path in
+      Attachment(path: named, name: Path.name(path), bytes: try fileSystem.readFile(path))
+    }
+    return try BasisListing(featurize.specification(elements: plan.elements, attachments: attachments))
   }
   throw UsageError("'\(printable(file))' has no featurize stage")
 }

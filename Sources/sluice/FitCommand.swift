@@ -22,6 +22,8 @@ let fitCommand = Command(
 
     WEIGHTS is E/F/S, what rows of energies (totals over √N, eV), forces (eV/Å) and stresses (V·σ over √N, eV) are
     multiplied by. By energy: 'hull' or 'lowest', optionally followed by :softness and :cutoff in eV/atom.
+    With --choose-from the fit is made twice: to N functions first, of which those stay that the training data need
+    most. 'featurize: { basis: 'DIR/basis.json' }' then uses them in a pipeline, --basis in later fits.
     TEST is a share of the data, whole runs at a time, that tests a second fit while the potential learns from all;
     or files and folders that nothing is learned from (exact copies of frames are then kept on both sides).
     Exit codes: 0 done, 1 no potential, 2 wrong usage, 3 done, with inputs set aside, 75 another run works in DIR.
@@ -39,6 +41,10 @@ let fitCommand = Command(
     Option("energy-weights", value: "HOW", "Less weight above the ground state: hull, lowest, hull:1:10."),
     Option("outliers", value: "T", "Less weight for runs with errors T robust deviations out (4 is usual)."),
     Option("functions", short: "n", value: "N", "Basis functions per element."),
+    Option(
+      "choose-from", value: "N",
+      "Let the data choose the functions among the N simplest; the choice goes to DIR/basis.json."),
+    Option("basis", value: "FILE", "The functions of a basis.json, which was chosen before; says all of the basis."),
     Option("degree", value: "LIST", "In place of functions: total degree, for all ranks or each, as 16,12,10."),
     Option("order", value: "N", "Largest number of neighbours in one function."),
     Option("cutoff", short: "c", value: "Å", "How far an atom sees."),
@@ -62,6 +68,7 @@ let fitCommand = Command(
     "sluice fit train.extxyz --test test.extxyz -o fit", "sluice fit runs/ more.tar.gz -o fit --elements W,Re",
     "sluice fit runs/ -o fit --weights 100/1/1 --group-weights liquid=10/0.5/0.5 --energy-weights hull:1:10",
     "sluice fit data.extxyz.xz -o fit -n 1000 -c 6 --ensemble posterior:32 --json",
+    "sluice fit runs/ -o fit -n 500 --choose-from 2500",
   ],
   run: fit)
 
@@ -103,7 +110,7 @@ private struct FitRun {
 
     let data = try FitInputs(request.data, fileSystem, threads: request.threads)
     let test = try FitInputs(request.testFiles, fileSystem, threads: request.threads)
-    let all = data.joined(test)
+    var all = data.joined(test)
     func runner(_ plan: Plan, _ inputs: FitInputs) -> Runner {
       Runner(plan: plan, store: store, drops: inputs, threads: request.threads)
     }
@@ -133,16 +140,41 @@ private struct FitRun {
       }
       complete.testSources = sources.map(\.digest.description)
     }
+    if request.chooseFrom != nil {
+      let basis = try choose(complete, all, elements: elements, beside: state)
+      complete.takeBasis(from: FitResults.basisName)
+      all.attach(basis, as: FitResults.basisName)
+    }
     let plan = try complete.plan(request.makesActiveSet ? .everything : .fitting, elements: elements)
     let console = RunConsole(plan: plan, quiet: request.quiet || request.json, verbose: request.verbose)
     let outcome = try runner(plan, all).run(checkCancellation: stop.check) { event in
       if let event = Self.toldEvent(event) { console.show(event) }
     }
-    let results = try FitResults(outcome, store, request, elements: elements)
+    let results = try FitResults(outcome, store, request, elements: elements, basis: all.attached)
     try lock.check()
     try results.write(to: request.output, fileSystem)
     results.show(passedOver: all.passedOver)
     return outcome.exitStatus
+  }
+
+  /// The functions that the training data need most. Features of all that come into question are large and of no use
+  /// afterwards, so they have a store of their own while it takes.
+  private func choose(
+    _ request: FitRequest, _ inputs: FitInputs, elements: [String], beside state: String
+  ) throws -> [UInt8] {
+    let folder = Path.join(state, "choosing")
+    try fileSystem.removeTree(folder)
+    try fileSystem.createFolders(folder)
+    defer { try? fileSystem.removeTree(folder) }
+    let store = StoreActions(Store(fileSystem, state: folder, report: { tell("\($0)") }), fileSystem)
+    let plan = try request.plan(.choosing, elements: elements)
+    let console = RunConsole(plan: plan, quiet: request.quiet || request.json, verbose: request.verbose)
+    let outcome = try Runner(plan: plan, store: store, drops: inputs, threads: request.threads)
+      .run(checkCancellation: stop.check) { console.show($0) }
+    guard let part = outcome.results["choose"]?.wholes[.basis]?.part("basis.json") else {
+      throw RunError(.bug, cause: "no functions were chosen")
+    }
+    return try store.bytes(part)
   }
 
   /// Nothing is said of candidates, which nobody asked for.

@@ -17,6 +17,8 @@ struct FitInputs: DropProvider {
   private var problems: [Diagnostic] = []
   private(set) var passedOver: [PassedOver] = []
   private let fileSystem: any FileSystem
+  /// What stands for a file that a stage's parameters name.
+  private(set) var attached: Attachment?
 
   init(_ operands: [String], _ fileSystem: any FileSystem, threads: Int) throws {
     self.fileSystem = fileSystem
@@ -50,10 +52,22 @@ struct FitInputs: DropProvider {
     return result
   }
 
+  /// From now on a stage that names this file gets these bytes.
+  mutating func attach(_ bytes: [UInt8], as name: String) {
+    attached = Attachment(path: name, name: Path.name(name), bytes: bytes)
+  }
+
   // MARK: DropProvider
 
   func scan(_ stage: PlannedStage) -> DropScan {
     stage.description.name == "ingest" ? DropScan(units: units.map(\.drop), problems: problems) : DropScan()
+  }
+
+  func attachments(_ stage: PlannedStage) throws -> [Attachment] {
+    try stage.attachments.map { named, path in
+      if let attached, attached.path == named { return attached }
+      return Attachment(path: named, name: Path.name(path), bytes: try fileSystem.readFile(path))
+    }
   }
 
   func hasChanged(_ unit: DropUnit) throws -> Bool {

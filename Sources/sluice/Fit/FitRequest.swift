@@ -4,12 +4,13 @@ import Configurations
 import Engine
 import Foundation
 import Platform
+import Refit
 import StageKit
 
 /// What `fit` was asked for, as parameters of stages.
 struct FitRequest {
   /// Which stages a plan holds.
-  enum Extent { case reading, fitting, everything }
+  enum Extent { case reading, choosing, fitting, everything }
 
   let data: [String]
   let testFiles: [String]
@@ -22,6 +23,8 @@ struct FitRequest {
   let verbose: Bool
   let json: Bool
   let makesActiveSet: Bool
+  /// Among how many functions per element the data choose; nil where they do not.
+  let chooseFrom: Int?
   /// Digests of the sources that test the fit.
   var testSources: [String] = []
   /// By stage: parameters as a pipeline file writes them.
@@ -39,6 +42,17 @@ struct FitRequest {
     makesActiveSet = !arguments.has("no-active-set")
     elements = (arguments.value("elements") ?? "").split(whereSeparator: { $0 == "," || $0 == " " }).map(String.init)
     if arguments.has("elements"), elements.isEmpty { throw UsageError("--elements names none: --elements W,Re") }
+
+    chooseFrom = try arguments.integer("choose-from", in: 2...20_000)
+    let functions = try arguments.integer("functions", in: 1...20_000)
+    if let chooseFrom {
+      for option in ["degree", "basis"] where arguments.has(option) {
+        throw UsageError("--choose-from and --\(option) exclude each other")
+      }
+      guard chooseFrom > functions ?? 500 else {
+        throw UsageError("--choose-from must be more than the \(functions ?? 500) functions that stay")
+      }
+    }
 
     let tests = arguments.values("test")
     let shares = tests.filter { Double($0) != nil }
@@ -81,7 +95,11 @@ struct FitRequest {
     if parameters[stage]?.contains(where: { $0.key == key }) != true { add(stage, key, value) }
   }
 
+  /// The stage's functions are those of a file from now on.
+  mutating func takeBasis(from file: String) { parameters["featurize"] = [("basis", quoted(file))] }
+
   private mutating func addBasis(_ arguments: Arguments) {
+    if let file = arguments.value("basis") { add("featurize", "basis", quoted(file)) }
     for key in ["functions", "order", "cutoff"] {
       if let value = arguments.value(key) { add("featurize", key, number(value)) }
     }
@@ -164,7 +182,9 @@ struct FitRequest {
   // MARK: The pipeline
 
   func plan(_ extent: Extent, elements: [String]) throws(ParameterError) -> Plan {
-    let registry = Dictionary(uniqueKeysWithValues: builtInStages.map { ($0.description.name, $0) })
+    // Nobody's pipeline has the stage that chooses: functions are chosen once and kept.
+    let stages = builtInStages + [ChooseStage.self]
+    let registry = Dictionary(uniqueKeysWithValues: stages.map { ($0.description.name, $0) })
     let file = try PipelineFile(Array(text(extent, elements).utf8), path: "fit", stages: registry)
     return try Planner(stages: registry).plan(file)
   }
@@ -173,12 +193,23 @@ struct FitRequest {
     let names =
       switch extent {
       case .reading: Self.stages.prefix(1)
+      case .choosing: Self.stages.prefix(3) + ["choose"]
       case .fitting: Self.stages.prefix(4)
       case .everything: Self.stages[...]
       }
     let stages = names.map { name in
-      var members = (parameters[name] ?? []).map { "\(quoted($0.key)): \($0.value)" }
-      if name == "refit", !testSources.isEmpty {
+      var own = parameters[name == "choose" ? "refit" : name] ?? []
+      if extent == .choosing {
+        // The number that is asked for is what stays.
+        let functions = parameters["featurize"]?.first { $0.key == "functions" }
+        if name == "featurize" {
+          own = own.filter { $0.key != "functions" } + [("functions", "\(chooseFrom ?? 0)")]
+          if !own.contains(where: { $0.key == "wide" }) { own.append(("wide", "true")) }
+        }
+        if name == "choose" { own += functions.map { [$0] } ?? [] }
+      }
+      var members = own.map { "\(quoted($0.key)): \($0.value)" }
+      if ["refit", "choose"].contains(name), !testSources.isEmpty {
         members.append("test: { sources: [\(testSources.map(quoted).joined(separator: ","))] }")
       }
       return "{ \((["use: \(quoted(name))"] + members).joined(separator: ", ")) }"

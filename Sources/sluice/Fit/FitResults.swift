@@ -16,7 +16,13 @@ struct FitResults {
   private let request: FitRequest
   private let elements: [String]
 
-  init(_ outcome: RunOutcome, _ store: StoreActions, _ request: FitRequest, elements: [String]) throws {
+  /// What functions that were chosen are kept under.
+  static let basisName = "basis.json"
+
+  /// - Parameter basis: functions that this run chose.
+  init(
+    _ outcome: RunOutcome, _ store: StoreActions, _ request: FitRequest, elements: [String], basis: Attachment?
+  ) throws {
     self.outcome = outcome
     self.request = request
     self.elements = elements
@@ -39,6 +45,7 @@ struct FitResults {
         files.append(("\(request.name).ensemble.npz", try store.bytes(part)))
       }
     }
+    if let basis { files.append((Self.basisName, basis.bytes)) }
     guard let summary = files.first(where: { $0.name == "fit.json" }) else {
       throw RunError(.bug, cause: "the fit gave no summary")
     }
@@ -47,7 +54,8 @@ struct FitResults {
     self.files = files.filter { $0.name != "fit.json" }.sorted { $0.name < $1.name } + [summary]
   }
 
-  /// Every file appears whole or not at all; what an earlier fit wrote and this one does not is taken away.
+  /// Every file appears whole or not at all; what an earlier fit wrote and this one does not is taken away, but for
+  /// chosen functions, which others may have taken up.
   func write(to folder: String, _ fileSystem: any FileSystem) throws {
     let stale = ["fit.json", "report.html", "screening.json", "\(request.name).ensemble.npz", "\(request.name).asi"]
     for name in stale where name == "fit.json" || !files.contains(where: { $0.name == name }) {
