@@ -125,7 +125,7 @@ public struct StructureReader {
     return words.count > 3 && words[1...3].allSatisfy { DecimalNumber.parse($0) != nil }
   }
 
-  private static func hint(_ name: String) -> Format? {
+  package static func hint(_ name: String) -> Format? {
     let last = (name.split(separator: "/").last ?? "").lowercased()
     if last.hasPrefix("xdatcar") { return .xdatcar }
     if last.hasPrefix("poscar") || last.hasPrefix("contcar") { return .poscar }
