@@ -65,7 +65,9 @@ struct ErrorMeasurement: Sendable {
         let share = isHeldOut(source, frame) ? shares.heldOut : shares.training
         return share == 1 || lot(source, frame) < share
       }
-      if !frames.isEmpty, let artifact = configurations.artifact(of: source.digest) { wanted.append((source, frames, artifact)) }
+      if !frames.isEmpty, let artifact = configurations.artifact(of: source.digest) {
+        wanted.append((source, frames, artifact))
+      }
     }
     for start in stride(from: 0, to: wanted.count, by: Self.sourcesAtOnce) {
       let batch = Array(wanted[start..<min(start + Self.sourcesAtOnce, wanted.count)])

@@ -10,7 +10,7 @@ import StageKit
 /// Solves the weighted least-squares problem of all sources from their merged factors.
 public struct RefitStage: FoldStage {
   public static let description = StageDescription(
-    name: "refit", version: 6,
+    name: "refit", version: 7,
     summary: "Fits the potential and its ensemble by merging factors; measures train and held-out errors.",
     takes: [StageInput(.features), StageInput(.configurations)], gives: [.whole(.potential)])
 

@@ -48,7 +48,7 @@ struct SourceTable: Sendable {
 }
 
 extension CompactEncoder {
-  fileprivate mutating func add(_ index: FeatureIndex) {
+  package mutating func add(_ index: FeatureIndex) {
     add(index.frames.count)
     for frame in index.frames {
       for number in [frame.frame, frame.ionicStep, frame.atoms, frame.block, frame.level] { add(number) }
@@ -83,7 +83,7 @@ extension CompactEncoder {
 }
 
 extension CompactDecoder {
-  fileprivate mutating func featureIndex() throws -> FeatureIndex {
+  package mutating func featureIndex() throws -> FeatureIndex {
     var frames: [FeatureIndex.Frame] = []
     for _ in 0..<(try count()) {
       let (frame, ionicStep, atoms, block, level) = (
@@ -92,7 +92,8 @@ extension CompactDecoder {
       let run = try flag() ? try number() : nil
       frames.append(
         FeatureIndex.Frame(
-          frame: frame, ionicStep: ionicStep, atoms: atoms, group: try sharedText(), block: block, run: run, level: level,
+          frame: frame, ionicStep: ionicStep, atoms: atoms, group: try sharedText(), block: block, run: run,
+          level: level,
           composition: try (0..<(try count())).map { _ in try number() }, energyPerAtom: try optionalDouble()))
     }
     var environments: [FeatureIndex.Environments] = []

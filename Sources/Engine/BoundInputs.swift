@@ -77,13 +77,12 @@ struct BoundInputs: Sendable {
 
   /// All sources of all per-source inputs, in digest order.
   var sources: [Source] {
+    guard let first = collections.first?.collection.sources else { return [] }
+    // Nearly always they have the same.
+    let others = collections.dropFirst().map(\.collection.sources).filter { $0 != first }
+    if others.isEmpty { return first }
     var all: [Digest: Source] = [:]
-    if collections.count == 1 { return collections[0].collection.sources }
-    for input in collections {
-      for item in input.collection.items where all[item.source.digest] == nil {
-        all[item.source.digest] = item.source
-      }
-    }
+    for source in first + others.joined() where all[source.digest] == nil { all[source.digest] = source }
     return all.values.sorted()
   }
 

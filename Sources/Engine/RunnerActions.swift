@@ -152,8 +152,7 @@ struct ActionFinder: Sendable {
     return try lookUp([PendingAction(subject: .all, key: key, inputs: components)])
   }
 
-  private func lookUp(_ actions: [PendingAction]) throws -> [PendingAction] {
-    var actions = actions
+  private func lookUp(_ actions: consuming [PendingAction]) throws -> [PendingAction] {
     let known = try store.recall(actions.map(\.key.digest), threads: threads)
     for (index, known) in known.enumerated() {
       actions[index].record = known.record

@@ -1,20 +1,20 @@
 import Platform
 
 /// A per-source input as keys have it: each source with the digest of its artifact.
-struct SourceMembers {
+package struct SourceMembers {
   /// In the order of the sources' digests.
-  let items: [(source: Digest, artifact: Digest)]
+  package let items: [(source: Digest, artifact: Digest)]
 
   /// `items`: in digest order.
-  init(_ items: [(source: Digest, artifact: Digest)] = []) { self.items = items }
+  package init(_ items: [(source: Digest, artifact: Digest)] = []) { self.items = items }
 
-  subscript(source: Digest) -> Digest? {
+  package subscript(source: Digest) -> Digest? {
     let place = items.partition { $0.source < source }
     return place < items.count && items[place].source == source ? items[place].artifact : nil
   }
 
   /// Sources that are new, gone, or have another artifact than before, each in digest order.
-  func changes(since old: SourceMembers) -> (added: [Digest], removed: [Digest], changed: [Digest]) {
+  package func changes(since old: SourceMembers) -> (added: [Digest], removed: [Digest], changed: [Digest]) {
     var changes: (added: [Digest], removed: [Digest], changed: [Digest]) = ([], [], [])
     var before = old.items[...]
     for (source, artifact) in items {

@@ -184,8 +184,9 @@ extension FactorTree {
   }
 
   /// A source's blocks in the tree, and in that of blocks that are kept apart.
-  private func leafNodes(_ source: TreeSource, _ selection: Selection) -> (source: Digest, together: Node?, apart: Node?)
-  {
+  private func leafNodes(_ source: TreeSource, _ selection: Selection) -> (
+    source: Digest, together: Node?, apart: Node?
+  ) {
     var (together, apart): ([Block], [Block]) = ([], [])
     var start = 0
     while start < source.keys.count {

@@ -90,6 +90,30 @@ import Testing
     #expect(result.published?.number == 2)
   }
 
+  /// The files that a pass with one new drop opens are as many beside ten times as many known ones.
+  @Test func whatIsOpenedForOneDropDoesNotGrow() throws {
+    let opened = try [30, 300].map { count in
+      let world = World(Dictionary(uniqueKeysWithValues: (1...count).map { ("\($0).txt", "\($0)\n") }))
+      _ = try world.pass()
+      // The folders of the store come to rest, and the indexes are made.
+      for number in 1...2 {
+        world.clock.advance(by: .seconds(30))
+        world.drop("more \(number).txt", "\(1000 + number)\n")
+        world.clock.advance(by: .seconds(30))
+        _ = try world.pass()
+      }
+      world.clock.advance(by: .seconds(30))
+      world.drop("new.txt", "100\n")
+      world.clock.advance(by: .seconds(30))
+      world.files.forgetTouches()
+      let result = try world.pass()
+      #expect(result.outcome.record.ran == [1, 1, 1, 1, 1])
+      let state = world.files.filesRead.filter { $0.hasPrefix("/project/out/.sluice/") }
+      return state.count { !$0.contains("/objects/") }
+    }
+    #expect(opened[0] == opened[1], "of the state, objects that the toy fold reads aside")
+  }
+
   @Test func aYoungDropWaits() throws {
     let world = World()
     _ = try world.pass()

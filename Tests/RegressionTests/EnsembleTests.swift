@@ -94,7 +94,7 @@ import Testing
     let project = try Project(sources: 10)
     let fit = try fit(project)
     let ensemble = try Ensemble.leavingGroupsOut(
-      ["bulk", "liquid"], of: fit, tree: project.tree(), root: project.tree().root(selection), references: free,
+      ["bulk", "liquid"], of: fit, tree: project.tree(), selection: selection, references: free,
       cache: NoFactorCache(), threads: 2, load: project.load)
     #expect(ensemble.names == ["without bulk", "without liquid"])
     for (index, group) in ["bulk", "liquid"].enumerated() {
