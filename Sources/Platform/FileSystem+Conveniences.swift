@@ -68,6 +68,8 @@ extension FileSystem {
     let file = try open(path, .read)
     let size = try file.status().size
     do {
+      // Files of the kernel's own say that they are empty, and can be read in one piece only.
+      guard size > 0 else { return try file.readAll() }
       // One byte more than there should be: the read that finds nothing there is the end.
       var isAtEnd = false
       let bytes = try [UInt8](unsafeUninitializedCapacity: size + 1) { buffer, count in

@@ -103,7 +103,7 @@ import Testing
         _ = try world.pass()
       }
       world.clock.advance(by: .seconds(30))
-      world.drop("new.txt", "100\n")
+      world.drop("new.txt", "5000\n")
       world.clock.advance(by: .seconds(30))
       world.files.forgetTouches()
       let result = try world.pass()
