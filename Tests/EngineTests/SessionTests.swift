@@ -90,7 +90,8 @@ import Testing
     #expect(result.published?.number == 2)
   }
 
-  /// The files that a pass with one new drop opens are as many beside ten times as many known ones.
+  /// Of the state, a pass with one new drop opens few files beside many known drops: indexes, and the records in those
+  /// few of 256 folders that the pass before has changed.
   @Test func whatIsOpenedForOneDropDoesNotGrow() throws {
     let opened = try [30, 300].map { count in
       let world = World(Dictionary(uniqueKeysWithValues: (1...count).map { ("\($0).txt", "\($0)\n") }))
@@ -109,9 +110,10 @@ import Testing
       let result = try world.pass()
       #expect(result.outcome.record.ran == [1, 1, 1, 1, 1])
       let state = world.files.filesRead.filter { $0.hasPrefix("/project/out/.sluice/") }
-      return state.count { !$0.contains("/objects/") }
+      // The toy fold reads its objects and memos one by one.
+      return state.count { !$0.contains("/objects/") && !$0.contains("/memos/") }
     }
-    #expect(opened[0] == opened[1], "of the state, objects that the toy fold reads aside")
+    #expect(opened[0] < 10 && opened[1] < 30, "\(opened), of some 60 and 600 records")
   }
 
   @Test func aYoungDropWaits() throws {
