@@ -150,7 +150,7 @@ struct Study {
     print("automatic relevance: \(sparse.prunedFunctions.count) dropped, log evidence \(evidences), \(seconds) s")
     let groups = Array(Set(training.map { $0.provenance.group ?? "" })).sorted()
     let resampled = try Ensemble.bootstrap(
-      members: options.members, of: fit, tree: tree, selection: selection, references: references, cache: cache,
+      members: options.members, of: fit, tree: tree, root: tree.root(selection), references: references, cache: cache,
       threads: options.threads, load: load)
     let without = try Ensemble.leavingGroupsOut(
       groups, of: fit, tree: tree, selection: selection, references: references, cache: cache,

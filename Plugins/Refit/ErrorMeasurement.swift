@@ -57,7 +57,6 @@ struct ErrorMeasurement: Sendable {
 
   func measure(_ configurations: [SourceArtifact], _ context: StageContext) throws -> Result {
     let potential = try problem.potential(model).potential
-    let byDigest = Dictionary(uniqueKeysWithValues: configurations.map { ($0.source.digest, $0.artifact) })
     let shares = shares()
     var books = Books(curve: curve.count, parity: ParitySample(limit: Self.paritySample))
     var wanted: [(source: Source, frames: [FeatureIndex.Frame], artifact: Artifact)] = []
@@ -66,7 +65,9 @@ struct ErrorMeasurement: Sendable {
         let share = isHeldOut(source, frame) ? shares.heldOut : shares.training
         return share == 1 || lot(source, frame) < share
       }
-      if !frames.isEmpty, let artifact = byDigest[source.digest] { wanted.append((source, frames, artifact)) }
+      if !frames.isEmpty, let artifact = configurations.artifact(of: source.digest) {
+        wanted.append((source, frames, artifact))
+      }
     }
     for start in stride(from: 0, to: wanted.count, by: Self.sourcesAtOnce) {
       let batch = Array(wanted[start..<min(start + Self.sourcesAtOnce, wanted.count)])

@@ -26,7 +26,8 @@ struct FitProblem: Sendable {
   /// What stands out and counts less.
   private(set) var outliers: [Outlier] = []
   private(set) var outlierNotes: [String] = []
-  private let artifacts: [Digest: Artifact]
+  /// In digest order.
+  private let features: [SourceArtifact]
   private let shelf = FactorShelf()
   private(set) var tree: FactorTree
   /// Of all rows; held-out blocks apart.
@@ -48,7 +49,7 @@ struct FitProblem: Sendable {
         "there is no configuration to learn from.", remedy: "Drop labelled runs, or see what the screen set aside.")
     }
     self.indices = indices
-    artifacts = Dictionary(uniqueKeysWithValues: features.map { ($0.source.digest, $0.artifact) })
+    self.features = features
     basisJSON = try context.bytes(firstFeatures.artifact, "basis.json")
     specification = try CanonicalJSON.decode(BasisSpecification.self, basisJSON)
     evaluator = Evaluator(try Basis(specification))
@@ -61,7 +62,11 @@ struct FitProblem: Sendable {
     tree.smallestCachedNode = Self.smallestCachedNode(known.count)
     let candidates = HeldOutBlocks(
       indices.map { source, index in
-        (source.digest, index.frames.filter { !options.tests.contains(source.digest, group: $0.group) })
+        (
+          source.digest,
+          options.tests.isEmpty
+            ? index.frames : index.frames.filter { !options.tests.contains(source.digest, group: $0.group) }
+        )
       })
     blocks = candidates.blocks
     (heldOut, splitsRuns) = candidates.chosen(share: options.heldOutFraction, seed: options.heldOutSeed)
@@ -80,7 +85,7 @@ struct FitProblem: Sendable {
     smoothness = Prior.smoothness(factors: basis.columnFunctions.map { zip($0.ns, $0.ls).map { (n: $0, l: $1) } })
     shortRange = try ShortRangePrior(
       evaluator, basis: Digest(of: basisJSON), learned.map(\.index), weight: options.shortRangeWeight, context)
-    root = tree.root(selection(.all))
+    root = tree.root(selection(.all), threads: context.threads)
     guard root.key != nil else {
       throw StageError(
         "no row is left to learn from: weights are zero, or everything is set apart as a test.",
@@ -168,7 +173,7 @@ struct FitProblem: Sendable {
     switch options.ensembleMethod {
     case "bootstrap":
       return try Ensemble.bootstrap(
-        members: members, of: fit, tree: tree, selection: selection(.all), references: references,
+        members: members, of: fit, tree: tree, root: root, references: references,
         cache: cache, withoutApart: data == .training, threads: context.threads, load: load)
     case "posterior": return Ensemble.posterior(members: members, of: fit, seed: 1)
     case "leave-group-out":
@@ -224,10 +229,10 @@ struct FitProblem: Sendable {
   var cache: MemoFactorCache { MemoFactorCache(context: context, columns: tree.layout.columns) }
 
   var load: @Sendable (Digest) throws -> SourceFactors {
-    { [artifacts, context, shelf] source in
+    { [features, context, shelf] source in
       try shelf.factors(of: source) {
         context.count("sources' factors read", 1)
-        return try Self.factors(artifacts[source]!, context)
+        return try Self.factors(features.artifact(of: source)!, context)
       }
     }
   }
@@ -248,7 +253,7 @@ struct FitProblem: Sendable {
       (outliers, outlierNotes) = (search.outliers.map(withSteps), search.notes)
       if emphasis.outliers == search.multipliers { return }
       emphasis.outliers = search.multipliers
-      root = tree.root(selection(.all))
+      root = tree.root(selection(.all), threads: context.threads)
     }
     outlierNotes.append("The weights of outliers did not settle within \(Self.outlierPasses) fits.")
   }

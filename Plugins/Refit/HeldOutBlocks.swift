@@ -20,26 +20,37 @@ package struct BlockName: Hashable, Comparable, Sendable {
 /// trajectory in one file) there would be no errors at all; then stretches of runs are held out, which is told.
 package struct HeldOutBlocks {
   /// Ascending.
-  package let blocks: [BlockName]
-  private var frames: [BlockName: Int] = [:]
-  /// Blocks that stand or fall together, by the first of them.
-  private var units: [BlockName: [BlockName]] = [:]
+  package private(set) var blocks: [BlockName] = []
+  /// Of each block.
+  private var frames: [Int] = []
+  /// Blocks that stand or fall together: their places, ascending.
+  private var units: [[Int]] = []
 
   private static let fewest = 5
 
   package init(_ sources: [(source: Digest, frames: [FeatureIndex.Frame])]) {
-    for (source, own) in sources {
-      var runs: [Int: Set<Int>] = [:]
-      var single: Set<Int> = []
-      for frame in own {
-        frames[BlockName(source: source, block: frame.block), default: 0] += 1
-        if let run = frame.run { runs[run, default: []].insert(frame.block) } else { single.insert(frame.block) }
-      }
-      for unit in runs.values.map({ $0.sorted() }) + single.map({ [$0] }) {
-        units[BlockName(source: source, block: unit[0])] = unit.map { BlockName(source: source, block: $0) }
-      }
+    for (source, own) in sources.sorted(by: { $0.source < $1.source }) { add(source, own) }
+  }
+
+  private mutating func add(_ source: Digest, _ own: [FeatureIndex.Frame]) {
+    if own.count == 1 {  // most sources, where there are many
+      units.append([blocks.count])
+      blocks.append(BlockName(source: source, block: own[0].block))
+      return frames.append(1)
     }
-    blocks = frames.keys.sorted()
+    var counts: [Int: (frames: Int, run: Int?)] = [:]
+    for frame in own { counts[frame.block, default: (0, frame.run)].frames += 1 }
+    var runs: [Int: Int] = [:]
+    for (block, (count, run)) in counts.sorted(by: { $0.key < $1.key }) {
+      if let unit = run.flatMap({ runs[$0] }) {
+        units[unit].append(blocks.count)
+      } else {
+        if let run { runs[run] = units.count }
+        units.append([blocks.count])
+      }
+      blocks.append(BlockName(source: source, block: block))
+      frames.append(count)
+    }
   }
 
   /// Units in an order that content decides, until the share of frames is reached; the smallest of those that are all
@@ -47,16 +58,17 @@ package struct HeldOutBlocks {
   package func chosen(share: Double, seed: Int) -> (blocks: Set<BlockName>, splitsRuns: Bool) {
     guard share > 0, blocks.count >= Self.fewest else { return ([], false) }
     let splitsRuns = units.count < Self.fewest
-    let units = splitsRuns ? Dictionary(uniqueKeysWithValues: blocks.map { ($0, [$0]) }) : units
-    let order = units.map { (blocks: $1, lot: $0.lot(seed)) }.sorted { $0.lot < $1.lot }.map(\.blocks)
-    func size(_ unit: [BlockName]) -> Int { unit.reduce(0) { $0 + frames[$1]! } }
-    let wanted = share * Double(frames.values.reduce(0, +))
-    var chosen: Set<BlockName> = []
+    let units = splitsRuns ? blocks.indices.map { [$0] } : units
+    let order = units.map { (unit: $0, lot: blocks[$0[0]].lot(seed)) }.sorted { $0.lot < $1.lot }.map(\.unit)
+    func size(_ unit: [Int]) -> Int { unit.reduce(0) { $0 + frames[$1] } }
+    let wanted = share * Double(frames.reduce(0, +))
+    var chosen: [[Int]] = []
     var held = 0
     for unit in order where Double(held + size(unit)) <= wanted {
-      chosen.formUnion(unit)
+      chosen.append(unit)
       held += size(unit)
     }
-    return (chosen.isEmpty ? Set(order.min { size($0) < size($1) }!) : chosen, splitsRuns)
+    if chosen.isEmpty { chosen = [order.min { size($0) < size($1) }!] }
+    return (Set(chosen.joined().map { blocks[$0] }), splitsRuns)
   }
 }

@@ -15,7 +15,7 @@ struct SourceTable: Sendable {
   /// In digest order.
   let entries: [Entry]
 
-  private static let pages = SourcePages(use: "sources of a fit 2", parts: ["index.json", "factors.npz"])
+  private static let pages = SourcePages(use: "sources of a fit 3", parts: ["index.json", "factors.npz"])
 
   init(_ features: [SourceArtifact], _ context: StageContext) throws {
     let lines = try Self.pages.lines(features, context) { item, encoder in
@@ -48,10 +48,12 @@ struct SourceTable: Sendable {
 }
 
 extension CompactEncoder {
-  fileprivate mutating func add(_ index: FeatureIndex) {
+  package mutating func add(_ index: FeatureIndex) {
     add(index.frames.count)
     for frame in index.frames {
       for number in [frame.frame, frame.ionicStep, frame.atoms, frame.block, frame.level] { add(number) }
+      add(frame.run != nil)
+      if let run = frame.run { add(run) }
       add(shared: frame.group)
       add(frame.composition.count)
       for count in frame.composition { add(count) }
@@ -81,15 +83,17 @@ extension CompactEncoder {
 }
 
 extension CompactDecoder {
-  fileprivate mutating func featureIndex() throws -> FeatureIndex {
+  package mutating func featureIndex() throws -> FeatureIndex {
     var frames: [FeatureIndex.Frame] = []
     for _ in 0..<(try count()) {
       let (frame, ionicStep, atoms, block, level) = (
         try number(), try number(), try number(), try number(), try number()
       )
+      let run = try flag() ? try number() : nil
       frames.append(
         FeatureIndex.Frame(
-          frame: frame, ionicStep: ionicStep, atoms: atoms, group: try sharedText(), block: block, level: level,
+          frame: frame, ionicStep: ionicStep, atoms: atoms, group: try sharedText(), block: block, run: run,
+          level: level,
           composition: try (0..<(try count())).map { _ in try number() }, energyPerAtom: try optionalDouble()))
     }
     var environments: [FeatureIndex.Environments] = []

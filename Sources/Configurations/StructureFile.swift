@@ -125,11 +125,12 @@ public struct StructureReader {
     return words.count > 3 && words[1...3].allSatisfy { DecimalNumber.parse($0) != nil }
   }
 
-  private static func hint(_ name: String) -> Format? {
-    let last = (name.split(separator: "/").last ?? "").lowercased()
+  /// What a name alone says. Asked of every file of an inbox in every pass.
+  package static func hint(_ name: String) -> Format? {
+    let last = (name.utf8.split(separator: UInt8(ascii: "/")).last.flatMap { String($0) } ?? "").lowercased()
     if last.hasPrefix("xdatcar") { return .xdatcar }
     if last.hasPrefix("poscar") || last.hasPrefix("contcar") { return .poscar }
-    switch last.split(separator: ".").last.map(String.init) ?? "" {
+    switch last.utf8.split(separator: UInt8(ascii: ".")).last.flatMap({ String($0) }) ?? "" {
     case "xyz", "extxyz": return .extendedXYZ
     case "vasp", "poscar", "contcar": return .poscar
     case "xdatcar": return .xdatcar

@@ -8,12 +8,6 @@ struct BoundArtifact: Sendable {
   let source: Source
   let artifact: Artifact
   let digest: Digest
-
-  init(source: Source, artifact: Artifact) {
-    self.source = source
-    self.artifact = artifact
-    digest = artifact.digest
-  }
 }
 
 /// All artifacts of a per-source kind, in digest order.
@@ -21,10 +15,19 @@ struct BoundCollection: Sendable {
   let items: [BoundArtifact]
   let digest: Digest
 
-  init(_ items: [BoundArtifact]) {
-    self.items = items.inOrder { $0.source < $1.source }
+  /// - Parameter threads: how many to use; what comes out does not depend on it.
+  init(_ given: [SourceArtifact], threads: Int = 1) {
+    let given = given.inOrder { $0.source < $1.source }
+    items = concurrentShares(given.count, threads: threads) { share in
+      // Many sources are given the same ("all frames kept").
+      var last: (artifact: Artifact, digest: Digest)?
+      return given[share].map { item in
+        if last?.artifact != item.artifact { last = (item.artifact, item.artifact.digest) }
+        return BoundArtifact(source: item.source, artifact: item.artifact, digest: last!.digest)
+      }
+    }
     var builder = DigestBuilder()
-    for item in self.items {
+    for item in items {
       builder.add(item.source.digest)
       builder.add(item.digest)
     }
@@ -34,13 +37,21 @@ struct BoundCollection: Sendable {
   var sources: [Source] { items.map(\.source) }
 
   func item(_ source: Digest) -> BoundArtifact? {
-    var (low, high) = (0, items.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if items[middle].source.digest < source { low = middle + 1 } else { high = middle }
-    }
-    return low < items.count && items[low].source.digest == source ? items[low] : nil
+    let place = items.partition { $0.source.digest < source }
+    return place < items.count && items[place].source.digest == source ? items[place] : nil
   }
+
+  /// What each of the sources has, in their order, which is that of digests.
+  func items(of sources: ArraySlice<Source>) -> [BoundArtifact?] {
+    guard let first = sources.first else { return [] }
+    var place = items.partition { $0.source < first }
+    return sources.map { source in
+      while place < items.count, items[place].source < source { place += 1 }
+      return place < items.count && items[place].source == source ? items[place] : nil
+    }
+  }
+
+  var members: SourceMembers { SourceMembers(items.map { ($0.source.digest, $0.digest) }) }
 }
 
 /// What a stage gave.
@@ -66,13 +77,12 @@ struct BoundInputs: Sendable {
 
   /// All sources of all per-source inputs, in digest order.
   var sources: [Source] {
+    guard let first = collections.first?.collection.sources else { return [] }
+    // Nearly always they have the same.
+    let others = collections.dropFirst().map(\.collection.sources).filter { $0 != first }
+    if others.isEmpty { return first }
     var all: [Digest: Source] = [:]
-    if collections.count == 1 { return collections[0].collection.sources }
-    for input in collections {
-      for item in input.collection.items where all[item.source.digest] == nil {
-        all[item.source.digest] = item.source
-      }
-    }
+    for source in first + others.joined() where all[source.digest] == nil { all[source.digest] = source }
     return all.values.sorted()
   }
 
@@ -80,8 +90,8 @@ struct BoundInputs: Sendable {
   var completeSources: [Source] {
     let needed = collections.filter { !$0.isOptional }.map(\.collection)
     guard let first = needed.first else { return [] }
-    return first.sources.filter { source in
-      needed.dropFirst().allSatisfy { $0.item(source.digest) != nil }
+    return needed.dropFirst().reduce(first.sources) { sources, collection in
+      zip(sources, collection.items(of: sources[...])).compactMap { $1 == nil ? nil : $0 }
     }
   }
 }
@@ -109,5 +119,17 @@ extension BoundInputs {
         absent.append(input.kind)
       }
     }
+  }
+}
+
+extension Array {
+  /// Where in a partitioned list those begin of which `isBefore` does not hold.
+  func partition(_ isBefore: (Element) -> Bool) -> Int {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if isBefore(self[middle]) { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 }

@@ -48,27 +48,28 @@ struct DescribedDrops: DropProvider {
 
 extension DropUnit {
   init(_ description: UnitDescription, _ fileSystem: any FileSystem) {
-    let record = description.record
-    let files = record.files.map { file in
-      let path = record.path(of: file)
-      return DroppedFile(name: path, size: file.signature.size) {
-        let opened: any OpenFile
-        do throws(FileSystemError) {
-          opened = try fileSystem.open(path, beneath: description.folder, .read)
-        } catch {
-          switch error.code {
-          case .notFound, .notAFolder, .symbolicLink, .notRegularFile, .isAFolder:
-            throw UnitChanged(name: path)
-          default: throw error
-          }
-        }
-        return CheckedSource(opened, name: path, digest: file.digest)
-      }
+    self.init(description) {
+      description.record.files.map { DroppedFile(description, $0, fileSystem) }
     }
-    self.init(
-      digest: description.digest, name: record.path, group: record.group, files: files,
-      acceptsIncomplete: description.acceptsIncomplete)
-    self.description = description
+  }
+}
+
+extension DroppedFile {
+  fileprivate init(_ unit: UnitDescription, _ file: UnitRecord.File, _ fileSystem: any FileSystem) {
+    let path = unit.record.path(of: file)
+    self.init(name: path, size: file.signature.size) {
+      let opened: any OpenFile
+      do throws(FileSystemError) {
+        opened = try fileSystem.open(path, beneath: unit.folder, .read)
+      } catch {
+        switch error.code {
+        case .notFound, .notAFolder, .symbolicLink, .notRegularFile, .isAFolder:
+          throw UnitChanged(name: path)
+        default: throw error
+        }
+      }
+      return CheckedSource(opened, name: path, digest: file.digest)
+    }
   }
 }
 

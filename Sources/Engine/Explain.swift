@@ -150,7 +150,8 @@ private struct Explainer {
           left.sources += wait.pending.sources.filter { sources.insert($0).inserted }
         }
         var outcome = StageOutcome(stage: stage, scan: scan)
-        outputs[stage.id] = try outcome.gather(actions.filter { $0.record != nil }, inputs)
+        outputs[stage.id] = try outcome.gather(
+          actions.filter { $0.record != nil }, inputs, threads: runner.threads)
       }
       if let trigger = stage.trigger {
         for index in entry.actions.indices where entry.actions[index].verdict != .cached {
@@ -253,12 +254,9 @@ struct Reasons {
     guard name.hasPrefix("input "), case .folding = stage.work, let known,
       let now = inputs.collections.first(where: { "input \($0.kind)" == name })?.collection.members
     else { return "\(name) changed" }
-    let before = known.members(String(name.dropFirst(6)))
-    let added = now.keys.count { before[$0] == nil }
-    let removed = before.keys.count { now[$0] == nil }
-    let changed = now.count { key, value in before[key].map { $0 != value } ?? false }
-    return "\(name): \(added) added, \(removed) removed"
-      + (changed > 0 ? ", \(changed) changed" : "")
+    let changes = now.changes(since: known.members(String(name.dropFirst(6))))
+    return "\(name): \(changes.added.count) added, \(changes.removed.count) removed"
+      + (changes.changed.isEmpty ? "" : ", \(changes.changed.count) changed")
   }
 }
 

@@ -163,7 +163,8 @@ public struct Inbox: Sendable {
         continue
       }
       // Swift takes two spellings of one accented letter for equal, the file system does not.
-      if !entry.isNameValid || !names.insert(entry.name).inserted {
+      let isPlain = entry.name.utf8.allSatisfy { $0 < 0x80 }
+      if !entry.isNameValid || !isPlain && !names.insert(entry.name).inserted {
         scan.notes.append(
           Diagnostic(
             .warning, code: "name-unusable", place: .init(file: path),

@@ -53,15 +53,17 @@ public struct UnitRegistry: Sendable, Equatable {
     throws(InboxError) -> Difference
   {
     var result = Difference()
-    var present: Set<String> = []
+    result.unchanged.reserveCapacity(scan.units.count)
     for unit in scan.units {
-      present.insert(unit.path)
       if let record = records[unit.path], record.matches(unit) {
         result.unchanged.append(record)
       } else {
         result.fresh.append(unit)
       }
     }
+    // Nearly always everything that is known is there unchanged.
+    if result.unchanged.count == records.count { return result }
+    let present = Set(scan.units.map(\.path))
     if let rootInode, rootInode != scan.rootInode, !acceptsNewFolder, !records.isEmpty,
       !records.keys.contains(where: present.contains)
     {

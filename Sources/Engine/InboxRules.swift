@@ -6,6 +6,8 @@ enum InboxRules {
   static func isIgnored(_ name: String, isFolder: Bool, isTopLevel: Bool) -> Bool {
     if name.hasPrefix(".") || name.hasSuffix("~") { return true }
     if isFolder { return isTopLevel && name == "tmp" }
+    // Most names end with none of the last letters of these.
+    guard let last = name.utf8.last, "tpeTPE".utf8.contains(last) else { return false }
     let lower = name.lowercased()
     return [".part", ".tmp", ".filepart", ".done"].contains { lower.hasSuffix($0) }
   }

@@ -9,7 +9,7 @@ extension Pass {
     try runner.store.setNote(TriggerNotes.waiting, Array(waiting.words.utf8))
     report(.stageWaits(waiting))
     passEnded(state)
-    var outcome = RunOutcome(record: record(state), publication: nil, results: state.results, actions: state.actions)
+    var outcome = RunOutcome(record: record(state), publication: nil, finished: state.finished)
     outcome.record.waiting = waiting
     return outcome
   }
@@ -70,15 +70,17 @@ extension Pass {
     let isSame = last?.state == known
     for (index, finished) in stages.enumerated() {
       let sources = finished.outputs.sources
-      let before = isSame ? sources : last?.stage(finished.stage.id)?.sources ?? []
-      record.stages[index].sources = SourceChange(from: before, to: sources)
+      record.stages[index].sources =
+        isSame
+        ? SourceChange(unchanged: sources.count)
+        : last?.stage(finished.stage.id)?.change(to: sources) ?? SourceChange(added: sources)
     }
     if !record.isUnchanged { record.explanation = tally.explanation(plan, record.stages) }
     let publication = plan.publisher.flatMap { state.outputs[$0.id]?.wholes[.publication] }
     record.publication = publication?.digest
-    if !isSame { try LastKeys.save(stages, state: known, runner.store) }
-    passEnded(state)
-    return RunOutcome(
-      record: record, publication: publication, results: state.results, actions: state.actions)
+    _ = try concurrentMap(2, threads: runner.threads) { part in
+      if part == 0 { passEnded(state) } else if !isSame { try LastKeys.save(stages, state: known, runner.store) }
+    }
+    return RunOutcome(record: record, publication: publication, finished: stages)
   }
 }

@@ -44,19 +44,9 @@ final class Pass: Sendable {
     var outputs: [String: StageOutputs] = [:]
     var stages: [StageRecord] = []
     var finished: [FinishedStage] = []
-    var actions: [ActionTask] = []
     var quarantined: [QuarantinedInput] = []
     var unsettled: [String] = []
     var waiting: Waiting?
-
-    var results: [String: StageResults] {
-      outputs.mapValues { outputs in
-        StageResults(
-          collections: outputs.collections.mapValues { collection in
-            collection.items.map { SourceArtifact(source: $0.source, artifact: $0.artifact) }
-          }, wholes: outputs.wholes)
-      }
-    }
   }
 
   func run() throws -> RunOutcome {
@@ -87,10 +77,14 @@ final class Pass: Sendable {
 
   /// All folders are looked at before anything runs: a vanished inbox stops the run at once.
   private func scanAll() throws -> [String: DropScan] {
-    var scans: [String: DropScan] = [:]
-    for stage in plan.stages {
-      if case .importing = stage.work { scans[stage.id] = try scan(stage) }
+    let stages = plan.stages.filter { if case .importing = $0.work { true } else { false } }
+    // Meanwhile the store reads what it knows of the last pass.
+    let found = try concurrentMap(stages.count + 1, threads: runner.threads) { number in
+      if number < stages.count { return try Optional(scan(stages[number])) }
+      runner.store.prepare()
+      return nil
     }
+    let scans = Dictionary(uniqueKeysWithValues: zip(stages, found).map { ($0.id, $1!) })
     known.withLock { $0.scans = scans }
     return scans
   }
@@ -132,10 +126,9 @@ final class Pass: Sendable {
       }
     }
     known.withLock { _ = $0.finished.insert(stage.id) }
-    let done = actions.indices.filter { !transient.contains($0) }.map { actions[$0] }
-    let outputs = try outcome.gather(done, inputs)
+    let done = transient.isEmpty ? actions : actions.indices.filter { !transient.contains($0) }.map { actions[$0] }
+    let outputs = try outcome.gather(done, inputs, threads: runner.threads)
     state.outputs[stage.id] = outputs
-    state.actions += done.map { $0.task(stage.id) }
     state.quarantined += outcome.quarantined
     state.unsettled += outcome.unsettledUnits
     let finished = FinishedStage(
@@ -151,7 +144,7 @@ final class Pass: Sendable {
       parameters: Dictionary(uniqueKeysWithValues: stage.parameters.map { ($0.name, $0.readable) }),
       ran: did.ran, cached: max(0, actions.count - did.ran),
       seconds: did.secondsElsewhere ?? did.seconds,
-      sources: SourceChange(from: [], to: []), counters: did.counters,
+      sources: SourceChange(), counters: did.counters,
       diagnostics: outcome.diagnostics)
     state.stages.append(record)
     report(.stageFinished(record))

@@ -57,11 +57,8 @@ public struct SourceChange: Sendable, Codable, Equatable {
   public var removed: [Source]
   public var unchanged: Int
 
-  init(from old: [Source], to new: [Source]) {
-    let (before, after) = (Set(old), Set(new))
-    added = new.filter { !before.contains($0) }.sorted()
-    removed = old.filter { !after.contains($0) }.sorted()
-    unchanged = new.count - added.count
+  init(added: [Source] = [], removed: [Source] = [], unchanged: Int = 0) {
+    (self.added, self.removed, self.unchanged) = (added, removed, unchanged)
   }
 }
 
@@ -70,11 +67,19 @@ public struct RunOutcome: Sendable {
   public var record: RunRecord
   /// What to publish: part names are relative paths.
   public var publication: Artifact?
+  /// Of which the rest is made where somebody asks for it.
+  let finished: [FinishedStage]
+
   /// What every stage gave, by its id.
-  public var results: [String: StageResults]
+  public var results: [String: StageResults] {
+    Dictionary(uniqueKeysWithValues: finished.map { ($0.stage.id, StageResults($0.outputs)) })
+  }
+
   /// All actions that the pipeline's state consists of, in the order of stages. Their records and
   /// the objects that these name are what a garbage collection must keep.
-  public var actions: [ActionTask]
+  public var actions: [ActionTask] {
+    finished.flatMap { finished in finished.actions.map { $0.task(finished.stage.id) } }
+  }
 
   /// 0, or 3 where inputs were quarantined.
   public var exitStatus: Int32 { record.quarantined.isEmpty ? 0 : 3 }
@@ -85,6 +90,13 @@ public struct StageResults: Sendable {
   /// Per-source artifacts by kind, each list in digest order.
   public var collections: [ArtifactKind: [SourceArtifact]]
   public var wholes: [ArtifactKind: Artifact]
+
+  init(_ outputs: StageOutputs) {
+    collections = outputs.collections.mapValues { collection in
+      collection.items.map { SourceArtifact(source: $0.source, artifact: $0.artifact) }
+    }
+    wholes = outputs.wholes
+  }
 }
 
 /// A run that could not finish.

@@ -67,25 +67,29 @@ struct ActionFinder: Sendable {
   /// Import: one action for all units of equal content (and group, and name where that is shown).
   func actions(_ stage: PlannedStage, scan: DropScan) throws -> [PendingAction] {
     let shared = stageKey(stage)
-    var order: [Digest] = []
-    var found: [Digest: (key: ActionKey, inputs: [KeyComponent], units: [DropUnit])] = [:]
-    for unit in scan.units.inOrder(DropUnit.isBefore) {
-      var inputs = [
-        KeyComponent("unit", unit.digest.description), KeyComponent("group", unit.group ?? ""),
-      ]
-      if stage.description.showsNames { inputs.append(KeyComponent("names", unit.name)) }
-      let key = shared.key(inputs)
-      if found[key.digest] == nil {
-        order.append(key.digest)
-        found[key.digest] = (key, inputs, [])
+    let units = scan.units.inOrder(DropUnit.isBefore)
+    let keys = concurrentShares(units.count, threads: threads) { share in
+      units[share].map { unit in
+        var inputs = [
+          KeyComponent("unit", unit.digest.description), KeyComponent("group", unit.group ?? ""),
+        ]
+        if stage.description.showsNames { inputs.append(KeyComponent("names", unit.name)) }
+        return shared.key(inputs)
       }
-      found[key.digest]!.units.append(unit)
+    }
+    var groups: [(key: ActionKey, units: [DropUnit])] = []
+    groups.reserveCapacity(units.count)
+    var places = [Digest: Int](minimumCapacity: units.count)
+    for (unit, key) in zip(units, keys) {
+      if let place = places[key.digest] {
+        groups[place].units.append(unit)
+      } else {
+        places[key.digest] = groups.count
+        groups.append((key, [unit]))
+      }
     }
     return try lookUp(
-      order.map { digest in
-        let entry = found[digest]!
-        return PendingAction(subject: .units(entry.units), key: entry.key, inputs: entry.inputs)
-      })
+      groups.map { PendingAction(subject: .units($0.units), key: $0.key, inputs: $0.key.inputs) })
   }
 
   /// Mapping: one action per source.
@@ -95,17 +99,20 @@ struct ActionFinder: Sendable {
       inputs.wholes.map { KeyComponent("input \($0.kind)", $0.artifact.digest.description) }
       + inputs.absent.map { KeyComponent("input \($0)", "none") } + attached(inputs)
     let names = inputs.collections.map { "input \($0.kind)" }
+    let sources = inputs.completeSources
     return try lookUp(
-      inputs.completeSources.map { source in
-        var components = [KeyComponent("source", source.digest.description)]
-        for (name, input) in zip(names, inputs.collections) {
-          let item = input.collection.item(source.digest)
-          components.append(KeyComponent(name, item.map { $0.digest.description } ?? "none"))
+      concurrentShares(sources.count, threads: threads) { share in
+        let own = inputs.collections.map { $0.collection.items(of: sources[share]) }
+        return sources[share].enumerated().map { number, source in
+          var components = [KeyComponent("source", source.digest.description)]
+          for (name, items) in zip(names, own) {
+            components.append(KeyComponent(name, items[number].map { $0.digest.description } ?? "none"))
+          }
+          components += common
+          if stage.description.showsNames { components.append(KeyComponent("names", source.name)) }
+          return PendingAction(
+            subject: .source(source), key: shared.key(components), inputs: components)
         }
-        components += common
-        if stage.description.showsNames { components.append(KeyComponent("names", source.name)) }
-        return PendingAction(
-          subject: .source(source), key: shared.key(components), inputs: components)
       })
   }
 
@@ -149,8 +156,7 @@ struct ActionFinder: Sendable {
     return [KeyComponent("attached files", builder.finish().description)]
   }
 
-  private func lookUp(_ actions: [PendingAction]) throws -> [PendingAction] {
-    var actions = actions
+  private func lookUp(_ actions: consuming [PendingAction]) throws -> [PendingAction] {
     let known = try store.recall(actions.map(\.key.digest), threads: threads)
     for (index, known) in known.enumerated() {
       actions[index].record = known.record

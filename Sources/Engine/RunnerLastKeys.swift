@@ -28,10 +28,6 @@ struct FinishedStage: Sendable {
   }
 }
 
-extension BoundCollection {
-  var members: [Digest: Digest] { Dictionary(uniqueKeysWithValues: items.map { ($0.source.digest, $0.digest) }) }
-}
-
 /// What one stage depended on.
 final class StageKeys {
   let id: String
@@ -64,10 +60,16 @@ final class StageKeys {
   /// The sources that it worked on, in digest order.
   var sources: [Source] { (try? LastKeys.sources(decoder.at(sourcesPlace))) ?? [] }
 
-  /// A per-source input: the digest of each source's artifact.
-  func members(_ kind: String) -> [Digest: Digest] {
-    guard let place = collections.first(where: { $0.kind == kind })?.place else { return [:] }
-    return (try? LastKeys.collection(decoder.at(place))) ?? [:]
+  /// What changed since in the sources that it worked on.
+  /// - Parameter now: in digest order.
+  func change(to now: [Source]) -> SourceChange {
+    (try? SourceChange(from: decoder.at(sourcesPlace), to: now)) ?? SourceChange(added: now)
+  }
+
+  /// A per-source input.
+  func members(_ kind: String) -> SourceMembers {
+    guard let place = collections.first(where: { $0.kind == kind })?.place else { return SourceMembers() }
+    return (try? LastKeys.collection(decoder.at(place))) ?? SourceMembers()
   }
 
   /// Reads everything about actions at once: for whoever asks for most of them.
@@ -85,27 +87,34 @@ final class StageKeys {
   func action(_ name: String) -> [KeyComponent]? {
     if let known { return known[name] }
     var found: [KeyComponent]?
-    visit { other, components in
-      if other == name { found = components }
-      return found == nil
+    visit(only: name) { _, components in
+      found = components
+      return false
     }
     return found
   }
 
-  /// Goes through the actions until `body` says no.
-  private func visit(_ body: (String, [KeyComponent]) -> Bool) {
+  /// Goes through the actions, or to the one of that name, until `body` says no.
+  private func visit(only wanted: String? = nil, _ body: (String, [KeyComponent]) -> Bool) {
     var decoder = decoder.at(actionsPlace)
     do {
       guard try decoder.flag() else {
         for _ in 0..<(try decoder.count()) {
-          guard body(try decoder.text(), try decoder.components()) else { return }
+          let name = try decoder.text()
+          let length = try decoder.count()
+          let place = try decoder.skip(length)
+          if let wanted, wanted != name { continue }
+          var own = decoder.at(place)
+          guard body(name, try own.components()) else { return }
         }
         return
       }
       // Of a map stage: what its sources' artifacts say already.
       let (common, showsNames) = (try decoder.components(), try decoder.flag())
       let inputs = try collections.map { ("input " + $0.kind, try LastKeys.collection(decoder.at($0.place))) }
-      for source in sources {
+      let digest = wanted.flatMap { Digest(hexadecimal: $0) }
+      if wanted != nil, digest == nil { return }
+      for source in sources where digest == nil || source.digest == digest {
         var components = [KeyComponent("source", source.digest.description)]
         components += inputs.map { KeyComponent($0, $1[source.digest]?.description ?? "none") }
         components += common
@@ -122,7 +131,7 @@ struct LastKeys {
   let state: Digest
   let stages: [StageKeys]
 
-  private static let version = 2
+  private static let version = 3
   /// The one place whose content changes; what is torn there is as good as nothing: it only explains.
   private static let place = Digest(of: "the keys of the last finished run")
 
@@ -223,7 +232,7 @@ struct LastKeys {
     encoder.add(finished.actions.count)
     for action in finished.actions {
       encoder.add(action.name)
-      encoder.add(action.inputs)
+      encoder.addSized { $0.add(action.inputs) }
     }
   }
 
@@ -256,15 +265,39 @@ struct LastKeys {
     return sources
   }
 
-  fileprivate static func collection(_ decoder: CompactDecoder) throws -> [Digest: Digest] {
+  fileprivate static func collection(_ decoder: CompactDecoder) throws -> SourceMembers {
     var decoder = decoder
     let count = try decoder.count()
-    var members = [Digest: Digest](minimumCapacity: count)
-    for _ in 0..<count {
-      let source = try decoder.digest()
-      members[source] = try decoder.digest()
+    var items: [(source: Digest, artifact: Digest)] = []
+    items.reserveCapacity(count)
+    for _ in 0..<count { items.append((try decoder.digest(), try decoder.digest())) }
+    return SourceMembers(items)
+  }
+}
+
+extension SourceChange {
+  /// - Parameters:
+  ///   - old: at a list of sources in digest order, of whose names only those are read that are gone.
+  ///   - new: in digest order.
+  fileprivate init(from old: CompactDecoder, to new: [Source]) throws {
+    self.init()
+    var (old, place) = (old, 0)
+    for _ in 0..<(try old.count()) {
+      let digest = try old.digest()
+      while place < new.count, new[place].digest < digest {
+        added.append(new[place])
+        place += 1
+      }
+      if place < new.count, new[place].digest == digest {
+        let length = try old.count()
+        _ = try old.skip(length)
+        place += 1
+        unchanged += 1
+      } else {
+        removed.append(Source(digest: digest, name: try old.text()))
+      }
     }
-    return members
+    added += new[place...]
   }
 }
 

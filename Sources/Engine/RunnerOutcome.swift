@@ -35,17 +35,15 @@ struct StageOutcome {
   }
 
   /// All actions have their records.
-  mutating func gather(_ actions: [PendingAction], _ inputs: BoundInputs) throws -> StageOutputs {
-    var found: [ArtifactKind: [BoundArtifact]] = [:]
+  /// - Parameter threads: how many to use; what comes out does not depend on it.
+  mutating func gather(_ actions: [PendingAction], _ inputs: BoundInputs, threads: Int) throws -> StageOutputs {
+    var found = FoundArtifacts()
     var outputs = StageOutputs()
     switch stage.work {
     case .importing:
       for imported in gatherImports(actions) {
         outputs.sources.append(imported.source)
-        for artifact in imported.artifacts {
-          found[artifact.kind, default: []].append(
-            BoundArtifact(source: imported.source, artifact: artifact))
-        }
+        found.add(imported.artifacts, of: imported.source)
       }
     case .mapping:
       for action in actions {
@@ -56,10 +54,7 @@ struct StageOutcome {
           quarantine(source.name, reason.renamed(from: record.subject, to: source.name))
         }
         outputs.sources.append(source)
-        for artifact in record.outputs.flatMap(\.artifacts) {
-          found[artifact.kind, default: []].append(
-            BoundArtifact(source: source, artifact: artifact))
-        }
+        for output in record.outputs { found.add(output.artifacts, of: source) }
       }
     case .folding:
       outputs.sources = inputs.sources
@@ -71,9 +66,16 @@ struct StageOutcome {
         diagnostic.place.file = names[diagnostic.place.file] ?? diagnostic.place.file
         tell(diagnostic.place.file, diagnostic)
       }
+      var place = 0
       for output in record.outputs {
         guard let digest = output.source else {
           for artifact in output.artifacts { outputs.wholes[artifact.kind] = artifact }
+          continue
+        }
+        // Nearly always the next one.
+        if place < outputs.sources.count, outputs.sources[place].digest == digest {
+          found.add(output.artifacts, of: outputs.sources[place])
+          place += 1
           continue
         }
         guard let source = outputs.sources.find(digest) else {
@@ -81,38 +83,54 @@ struct StageOutcome {
             .bug, stage: stage.id, cause: "gave artifacts for a source that it was not given",
             remedy: "This is an error in the stage.")
         }
-        for artifact in output.artifacts {
-          found[artifact.kind, default: []].append(
-            BoundArtifact(source: source, artifact: artifact))
-        }
+        found.add(output.artifacts, of: source)
       }
     }
     for output in stage.description.gives where output.isPerSource {
-      outputs.collections[output.kind] = BoundCollection(found[output.kind] ?? [])
+      outputs.collections[output.kind] = BoundCollection(found[output.kind], threads: threads)
     }
     outputs.quarantined = quarantined
     return outputs
   }
 
+  /// Artifacts by kind, of which there are few.
+  private struct FoundArtifacts {
+    private var lists: [(kind: ArtifactKind, items: [SourceArtifact])] = []
+
+    subscript(kind: ArtifactKind) -> [SourceArtifact] { lists.first { $0.kind == kind }?.items ?? [] }
+
+    mutating func add(_ artifacts: [Artifact], of source: Source) {
+      for artifact in artifacts {
+        if let place = lists.firstIndex(where: { $0.kind == artifact.kind }) {
+          lists[place].items.append(SourceArtifact(source: source, artifact: artifact))
+        } else {
+          lists.append((artifact.kind, [SourceArtifact(source: source, artifact: artifact)]))
+        }
+      }
+    }
+  }
+
   private struct Imported {
     var source: Source
-    var unit: DropUnit
-    var member: String
     var artifacts: [Artifact]
   }
 
   /// One content is one source, however often it was dropped; the first unit (by group, then name)
   /// speaks for it, so that the order of arrival does not matter.
   private mutating func gatherImports(_ actions: [PendingAction]) -> [Imported] {
-    var candidates: [(unit: DropUnit, record: ActionRecord)] = []
-    for action in actions {
-      guard case .units(let units) = action.subject, let record = action.record else { continue }
-      for unit in units { candidates.append((unit, record)) }
+    var candidates: [(unit: DropUnit, action: Int)] = []
+    candidates.reserveCapacity(actions.count)
+    for (number, action) in actions.enumerated() where action.record != nil {
+      guard case .units(let units) = action.subject else { continue }
+      for unit in units { candidates.append((unit, number)) }
     }
     candidates = candidates.inOrder { DropUnit.isBefore($0.unit, $1.unit) }
 
-    var imported: [Digest: Imported] = [:]
-    for (unit, record) in candidates {
+    var imported: [Imported] = []
+    imported.reserveCapacity(candidates.count)
+    var places = [Digest: Int](minimumCapacity: candidates.count)
+    for (unit, number) in candidates {
+      let record = actions[number].record!
       if !record.isComplete && !unit.acceptsIncomplete {
         unsettledUnits.append(unit.name)
         continue
@@ -127,32 +145,27 @@ struct StageOutcome {
         guard let digest = output.source else { continue }
         let member = output.member ?? ""
         let name = member.isEmpty ? unit.name : unit.name + "/" + member
-        if let known = imported[digest] {
+        if let known = places[digest] {
           diagnostics.append(
             Diagnostic(
               .note, code: "already-known",
               place: Diagnostic.Place(file: unit.name, member: member.isEmpty ? nil : member),
-              cause: "already known as \(known.source.name)."))
+              cause: "already known as \(imported[known].source.name)."))
           continue
         }
-        imported[digest] = Imported(
-          source: Source(digest: digest, name: name), unit: unit, member: member,
-          artifacts: output.artifacts)
+        places[digest] = imported.count
+        imported.append(Imported(source: Source(digest: digest, name: name), artifacts: output.artifacts))
       }
     }
-    return imported.values.sorted { $0.source < $1.source }
+    return imported.indices.sorted { imported[$0].source < imported[$1].source }.map { imported[$0] }
   }
 }
 
 extension [Source] {
   /// By digest, in a list that is in digest order.
   func find(_ digest: Digest) -> Source? {
-    var (low, high) = (0, count)
-    while low < high {
-      let middle = (low + high) / 2
-      if self[middle].digest < digest { low = middle + 1 } else { high = middle }
-    }
-    return low < count && self[low].digest == digest ? self[low] : nil
+    let place = partition { $0.digest < digest }
+    return place < count && self[place].digest == digest ? self[place] : nil
   }
 }
 

@@ -22,6 +22,8 @@ public protocol ActionStore: ObjectAccess {
   func forget(_ key: Digest) throws
   /// What actions gave, in the order of their keys, and which of their objects are gone.
   func recall(_ keys: [Digest], threads: Int) throws -> [Recollection]
+  /// `recall` will be called soon: what it needs for that may be read.
+  func prepare()
   /// The actions that the pipeline's state consists of when a pass ends, folds aside: what helps to recall them
   /// may be kept.
   func passEnded(_ actions: [(key: Digest, record: ActionRecord)])
@@ -47,6 +49,8 @@ extension ActionStore {
   public func recall(_ keys: [Digest], threads: Int) throws -> [Recollection] {
     try concurrentMap(keys.count, threads: threads) { try recall(keys[$0]) { try contains($0) } }
   }
+
+  public func prepare() {}
 
   public func passEnded(_ actions: [(key: Digest, record: ActionRecord)]) {}
 
@@ -136,7 +140,8 @@ public struct DropUnit: Sendable {
   /// Relative to the watched folder.
   public let name: String
   public let group: String?
-  public let files: [DroppedFile]
+  public var files: [DroppedFile] { makeFiles() }
+  private let makeFiles: @Sendable () -> [DroppedFile]
   /// Whether it has been unchanged for so long that a unit that breaks off is taken as truncated.
   public let acceptsIncomplete: Bool
   /// Where another process finds it; nil where only this one can read it.
@@ -149,8 +154,18 @@ public struct DropUnit: Sendable {
     self.digest = digest
     self.name = name
     self.group = group
-    self.files = files
+    makeFiles = { files }
     self.acceptsIncomplete = acceptsIncomplete
+  }
+
+  /// A unit that any process finds; its files are made when they are asked for, which few are.
+  init(_ description: UnitDescription, files: @escaping @Sendable () -> [DroppedFile]) {
+    digest = description.digest
+    name = description.record.path
+    group = description.record.group
+    makeFiles = files
+    acceptsIncomplete = description.acceptsIncomplete
+    self.description = description
   }
 
   /// The order in which copies of one content are looked through: the first gives it its name.

@@ -35,16 +35,22 @@ public struct StoreActions: ActionStore {
 
   public func recall(_ keys: [Digest], threads: Int) throws -> [Recollection] {
     let known = index.view()
-    // One action is a matter of microseconds.
-    let share = 256
-    return try concurrentMap((keys.count + share - 1) / share, threads: threads) { number in
-      try keys[number * share..<min(keys.count, (number + 1) * share)].map { key in
+    return try concurrentShares(keys.count, threads: threads) { share in
+      try keys[share].map { key in
         guard let record = known.record(key) else { return try recall(key) { try contains($0) } }
-        let lost = try record.parts.first { try !known.contains($0) && !contains($0) }
-        return lost.map { Recollection(lost: $0) } ?? Recollection(record: record)
+        for output in record.outputs {
+          for artifact in output.artifacts {
+            for part in artifact.parts where try !known.contains(part) && !contains(part) {
+              return Recollection(lost: part)
+            }
+          }
+        }
+        return Recollection(record: record)
       }
-    }.flatMap { $0 }
+    }
   }
+
+  public func prepare() { _ = index.view() }
 
   public func passEnded(_ actions: [(key: Digest, record: ActionRecord)]) { index.keep(actions) }
 

@@ -158,10 +158,9 @@ extension Pass {
 
     init(_ inputs: BoundInputs, _ before: StageKeys) {
       for input in inputs.collections {
-        let now = input.collection.members
-        let old = before.members(input.kind.rawValue)
-        for (source, artifact) in now where old[source] != artifact { new.insert(source) }
-        for source in old.keys where now[source] == nil { all.insert(source) }
+        let changes = input.collection.members.changes(since: before.members(input.kind.rawValue))
+        new.formUnion(changes.added + changes.changed)
+        all.formUnion(changes.removed)
       }
       all.formUnion(new)
     }

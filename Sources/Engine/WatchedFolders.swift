@@ -181,7 +181,10 @@ public final class WatchedFolders: DropProvider {
     if registry.rootInode != look.scan.rootInode { changes.append(.inbox(inode: look.scan.rootInode)) }
     try learn(changes, of: inbox.folder)
     state.withLock { $0.scanned[inbox.folder] = now }
-    result.units = records.sorted { bytewiseLess($0.path, $1.path) }.map { drop($0, inbox, now) }
+    if !changes.isEmpty { records.sort { bytewiseLess($0.path, $1.path) } }
+    result.units = concurrentShares(records.count, threads: threads) { [records] share in
+      records[share].map { drop($0, inbox, now) }
+    }
     return result
   }
 
@@ -202,7 +205,7 @@ public final class WatchedFolders: DropProvider {
   }
 
   private func acceptsIncomplete(_ record: UnitRecord, _ now: Timestamp) -> Bool {
-    let youngest = record.files.map(\.signature.changed).max() ?? now
+    let youngest = record.files.lazy.map(\.signature.changed).max() ?? now
     return now - youngest >= truncatedAfter
   }
 
@@ -221,7 +224,7 @@ public final class WatchedFolders: DropProvider {
     var builder = DigestBuilder()
     builder.add("sluice file 1")
     builder.add(file.digest)
-    builder.add(StructureReader.recognise([UInt8(ascii: "#")], name: record.path)?.rawValue ?? "")
+    builder.add(StructureReader.hint(record.path)?.rawValue ?? "")
     return builder.finish()
   }
 }

@@ -170,7 +170,7 @@ extension BoundInputs {
   init(_ share: WorkShare) {
     collections = share.collections.map { input in
       let items = input.items.map {
-        BoundArtifact(source: Source(digest: $0.source, name: $0.name), artifact: $0.artifact)
+        SourceArtifact(source: Source(digest: $0.source, name: $0.name), artifact: $0.artifact)
       }
       return (input.kind, input.isOptional, BoundCollection(items))
     }

@@ -44,12 +44,8 @@ func mapRowBlocks<Result: Sendable>(
   _ rows: Int, threads: Int, height: Int = blockHeight, _ body: @Sendable (Range<Int>) -> Result
 ) -> [Result] {
   let blocks = (rows + height - 1) / height
-  do {
-    return try concurrentMap(blocks, threads: threads) { block in
-      body(block * height..<min(rows, (block + 1) * height))
-    }
-  } catch {
-    preconditionFailure("the body does not throw")
+  return concurrentMap(blocks, threads: threads) { block in
+    body(block * height..<min(rows, (block + 1) * height))
   }
 }
 

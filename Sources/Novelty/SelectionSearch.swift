@@ -57,7 +57,7 @@ struct SelectionSearch {
       }
     }
     let order = ranked
-    let gains = try concurrentMap(order.count, threads: threads) {
+    let gains = concurrentMap(order.count, threads: threads) {
       Self.gain(candidates[order[$0]].rows, metrics: metrics)
     }
     firstGains = Array(repeating: 0, count: candidates.count)

@@ -23,27 +23,41 @@ public struct Digest: Hashable, Comparable, Sendable, Codable, CustomStringConve
 
   /// Parses 64 hexadecimal digits; nil for anything else.
   public init?(hexadecimal text: some StringProtocol) {
-    var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-    var count = 0
-    for byte in text.utf8 {
-      let digit: UInt8
-      switch byte {
-      case 48...57: digit = byte - 48
-      case 65...70: digit = byte - 55
-      case 97...102: digit = byte - 87
-      default: return nil
-      }
-      switch count / 16 {
-      case 0: words.0 = words.0 << 4 | UInt64(digit)
-      case 1: words.1 = words.1 << 4 | UInt64(digit)
-      case 2: words.2 = words.2 << 4 | UInt64(digit)
-      case 3: words.3 = words.3 << 4 | UInt64(digit)
-      default: return nil
-      }
-      count += 1
+    let digits = text.utf8
+    guard let digest = digits.withContiguousStorageIfAvailable({ Digest(digits: UnsafeRawBufferPointer($0)) })
+    else {
+      guard let digest = Array(digits).withUnsafeBytes({ Digest(digits: $0) }) else { return nil }
+      self = digest
+      return
     }
-    guard count == 64 else { return nil }
-    self.init(words: words)
+    guard let digest else { return nil }
+    self = digest
+  }
+
+  /// Parses 64 hexadecimal digits; nil for anything else.
+  package init?(digits: UnsafeRawBufferPointer) {
+    guard digits.count == 64 else { return nil }
+    func word(_ start: Int) -> UInt64? {
+      var (word, isWrong) = (UInt64(0), UInt8(0))
+      for byte in digits[start..<start + 16] {
+        let digit = Self.digitValues[Int(byte)]
+        isWrong |= digit & 0xF0
+        word = word << 4 | UInt64(digit & 0xF)
+      }
+      return isWrong == 0 ? word : nil
+    }
+    guard let a = word(0), let b = word(16), let c = word(32), let d = word(48) else { return nil }
+    self.init(words: (a, b, c, d))
+  }
+
+  /// What a byte is as a hexadecimal digit; 0xFF for none.
+  private static let digitValues: [UInt8] = (0...255).map { (byte: UInt8) in
+    switch byte {
+    case 48...57: byte - 48
+    case 65...70: byte - 55
+    case 97...102: byte - 87
+    default: 0xFF
+    }
   }
 
   /// The 32 bytes.
@@ -72,7 +86,7 @@ public struct Digest: Hashable, Comparable, Sendable, Codable, CustomStringConve
   }
 
   /// Calls `body` with the 64 digits, 16 of each word.
-  fileprivate func withDigits<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+  package func withDigits<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     let digits = (
       Self.digits(words.0 >> 32), Self.digits(words.0 & 0xFFFF_FFFF), Self.digits(words.1 >> 32),
       Self.digits(words.1 & 0xFFFF_FFFF), Self.digits(words.2 >> 32), Self.digits(words.2 & 0xFFFF_FFFF),
@@ -91,7 +105,9 @@ public struct Digest: Hashable, Comparable, Sendable, Codable, CustomStringConve
   }
 
   /// The first eight hexadecimal digits, for people.
-  public var short: String { String(description.prefix(8)) }
+  public var short: String {
+    withDigits { String(decoding: UnsafeRawBufferPointer(rebasing: $0[..<8]), as: UTF8.self) }
+  }
 
   /// The leading 64 bits: a seed or a bucket that depends on content alone.
   public var leadingBits: UInt64 { words.0 }
@@ -99,7 +115,13 @@ public struct Digest: Hashable, Comparable, Sendable, Codable, CustomStringConve
   /// Bit `index` (0 is the most significant), as the canonical merge tree reads them.
   public func bit(_ index: Int) -> Bool {
     precondition((0..<256).contains(index), "a digest has 256 bits")
-    let word = [words.0, words.1, words.2, words.3][index / 64]
+    let word =
+      switch index / 64 {
+      case 0: words.0
+      case 1: words.1
+      case 2: words.2
+      default: words.3
+      }
     return word >> UInt64(63 - index % 64) & 1 == 1
   }
 

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Path arithmetic on text alone.
 public enum Path {
   public static func join(_ folder: String, _ name: String) -> String {
@@ -21,7 +23,14 @@ public enum Path {
 
 /// Order by the bytes of the names, the same in every locale.
 public func bytewiseLess(_ a: String, _ b: String) -> Bool {
-  a.utf8.lexicographicallyPrecedes(b.utf8)
+  let order = a.utf8.withContiguousStorageIfAvailable { a in
+    b.utf8.withContiguousStorageIfAvailable { b in
+      guard let first = a.baseAddress, let second = b.baseAddress else { return a.count < b.count }
+      let order = memcmp(first, second, min(a.count, b.count))
+      return order != 0 ? order < 0 : a.count < b.count
+    }
+  }
+  return order.flatMap { $0 } ?? a.utf8.lexicographicallyPrecedes(b.utf8)
 }
 
 extension FileSystem {
@@ -57,7 +66,22 @@ extension FileSystem {
   /// All bytes of a file.
   public func readFile(_ path: String) throws(FileSystemError) -> [UInt8] {
     let file = try open(path, .read)
-    do { return try file.readAll() } catch {
+    let size = try file.status().size
+    do {
+      // Files of the kernel's own say that they are empty, and can be read in one piece only.
+      guard size > 0 else { return try file.readAll() }
+      // One byte more than there should be: the read that finds nothing there is the end.
+      var isAtEnd = false
+      let bytes = try [UInt8](unsafeUninitializedCapacity: size + 1) { buffer, count in
+        while count < buffer.count, !isAtEnd {
+          let free = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[count...])
+          let read = try file.read(into: free)
+          count += read
+          isAtEnd = read == 0
+        }
+      }
+      return try isAtEnd ? bytes : bytes + file.readAll()
+    } catch {
       throw error as? FileSystemError ?? FileSystemError(.read, path, .other)
     }
   }

@@ -28,17 +28,16 @@ public struct Ensemble: Sendable {
   /// that a member's choice for old sources stays when new ones come. Says how much hangs on which runs
   /// were computed. Penalty as in `fit`.
   /// - Parameters:
-  ///   - selection: the rows that `fit` was made of.
+  ///   - root: of the tree; the rows that `fit` was made of, or those and the ones that are kept apart.
   ///   - withoutApart: whether members, as `fit`, never see the blocks that the tree keeps apart; their factors
   ///     are nodes of those that see them.
   ///   - threads: members at a time; the result does not depend on it.
   ///   - load: reads the factors of a source that the cache lacks.
   public static func bootstrap(
-    members: Int, of fit: Fit, tree: FactorTree, selection: Selection,
+    members: Int, of fit: Fit, tree: FactorTree, root: FactorTree.Root,
     references: ReferenceEnergies, cache: some FactorCache, withoutApart: Bool = false, threads: Int = 1,
     load: @Sendable (Digest) throws -> SourceFactors
   ) throws -> Ensemble {
-    let root = tree.root(selection)
     let refitted = try concurrentMap(members, threads: threads) { member in
       // A draw that leaves everything out (few sources) is drawn again.
       for attempt in 0..<64 {

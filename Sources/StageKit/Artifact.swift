@@ -129,3 +129,15 @@ public struct SourceArtifact: Sendable {
     self.artifact = artifact
   }
 }
+
+extension [SourceArtifact] {
+  /// What a source has, in a list that is in digest order.
+  public func artifact(of source: Digest) -> Artifact? {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if self[middle].source.digest < source { low = middle + 1 } else { high = middle }
+    }
+    return low < count && self[low].source.digest == source ? self[low].artifact : nil
+  }
+}

@@ -97,14 +97,20 @@ public struct StageContext: Sendable {
   public func keepMemos(_ keys: [Digest], of use: String) throws {
     // The one memo that changes: it decides nothing but what is forgotten.
     let place = Digest(of: "memos of use: \(project): \(use)")
-    let before = try objects.memo(place).map { String(decoding: $0, as: UTF8.self) } ?? ""
-    let now = keys.map(\.description).joined(separator: "\n")
+    let before = try objects.memo(place) ?? []
+    var now: [UInt8] = []
+    now.reserveCapacity(65 * keys.count)
+    for key in keys {
+      if !now.isEmpty { now.append(UInt8(ascii: "\n")) }
+      key.withDigits { now.append(contentsOf: $0) }
+    }
     guard now != before else { return }
     let kept = Set(keys)
-    let gone = before.split(separator: "\n").compactMap { Digest(hexadecimal: String($0)) }
-      .filter { !kept.contains($0) }
-    try objects.keep(Array(now.utf8), for: place)
-    for key in gone { try objects.forgetMemo(key) }
+    try objects.keep(now, for: place)
+    for line in before.split(separator: UInt8(ascii: "\n")) {
+      guard let key = line.withUnsafeBytes({ Digest(digits: $0) }), !kept.contains(key) else { continue }
+      try objects.forgetMemo(key)
+    }
   }
 }
 

@@ -124,12 +124,20 @@ private func runOnce(_ arguments: Arguments) throws -> Int32 {
     complain("stopped; the same command goes on from here.")
     return stop.exitStatus
   }
+  // The program ends: the kernel takes the memory back at once, and faster than we could piece by piece.
+  _ = Unmanaged.passRetained(Kept(session, result))
   if arguments.has("json") {
     FileHandle.standardOutput.write(Data(try CanonicalJSON.encode(result.outcome.record, pretty: true)))
   } else {
     console.finish(result, outbox: pipeline.outbox)
   }
   return result.outcome.exitStatus
+}
+
+private final class Kept {
+  let session: Session
+  let result: PassResult
+  init(_ session: Session, _ result: PassResult) { (self.session, self.result) = (session, result) }
 }
 
 /// One pass; where files were changed a moment ago, it waits for them to settle and looks once more.

@@ -345,4 +345,18 @@ private func problem(_ text: String, name: String = "f") -> Diagnostic? {
     b.positions[0].z += 3
     #expect(a.structureDigest() != b.structureDigest())
   }
+
+  /// Names decide only where content does not tell.
+  @Test func aNameAloneHints() {
+    let names =
+      [
+        "": nil, "a.xyz": .extendedXYZ, "b/a.EXTXYZ": .extendedXYZ, "xyz": .extendedXYZ, "a.xyz.": .extendedXYZ,
+        "a.xyz/b": nil, "a.xyz/": .extendedXYZ, "XDATCAR.old": .xdatcar, "run/Contcar_3": .poscar, "a.vasp": .poscar,
+        "a.dump": .lammpsDump, "md.lammpstrj": .lammpsDump, "OUTCAR": nil, "ä.xyz": .extendedXYZ, "...": nil,
+      ] as [String: StructureReader.Format?]
+    for (name, format) in names {
+      #expect(StructureReader.hint(name) == format, "'\(name)'")
+      #expect(StructureReader.recognise([UInt8(ascii: "#")], name: name) == format, "'\(name)'")
+    }
+  }
 }

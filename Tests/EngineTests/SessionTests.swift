@@ -90,6 +90,32 @@ import Testing
     #expect(result.published?.number == 2)
   }
 
+  /// Of the state, a pass with one new drop opens few files beside many known drops: indexes, and the records in those
+  /// few of 256 folders that the pass before has changed.
+  @Test func whatIsOpenedForOneDropDoesNotGrow() throws {
+    let opened = try [30, 300].map { count in
+      let world = World(Dictionary(uniqueKeysWithValues: (1...count).map { ("\($0).txt", "\($0)\n") }))
+      _ = try world.pass()
+      // The folders of the store come to rest, and the indexes are made.
+      for number in 1...2 {
+        world.clock.advance(by: .seconds(30))
+        world.drop("more \(number).txt", "\(1000 + number)\n")
+        world.clock.advance(by: .seconds(30))
+        _ = try world.pass()
+      }
+      world.clock.advance(by: .seconds(30))
+      world.drop("new.txt", "5000\n")
+      world.clock.advance(by: .seconds(30))
+      world.files.forgetTouches()
+      let result = try world.pass()
+      #expect(result.outcome.record.ran == [1, 1, 1, 1, 1])
+      let state = world.files.filesRead.filter { $0.hasPrefix("/project/out/.sluice/") }
+      // The toy fold reads its objects and memos one by one.
+      return state.count { !$0.contains("/objects/") && !$0.contains("/memos/") }
+    }
+    #expect(opened[0] < 10 && opened[1] < 30, "\(opened), of some 60 and 600 records")
+  }
+
   @Test func aYoungDropWaits() throws {
     let world = World()
     _ = try world.pass()

@@ -60,4 +60,17 @@ import Testing
     let held = HeldOutBlocks(sources).chosen(share: 0.05, seed: 3).blocks
     #expect(held == [BlockName(source: digest(2), block: 0)])
   }
+
+  /// The fit reads frames from pages: what is missing there is missing in every decision.
+  @Test func whatTheFitKnowsOfFramesSurvivesItsPages() throws {
+    let frames = trajectory() + [frame(40, block: 3), frame(41, block: 4, run: 7)]
+    let index = FeatureIndex(
+      frames: frames, environments: [.init(element: "W", rows: 84, functions: 12)], basis: digest(1),
+      shortestDistances: ["W-W": 2.1], coreEnergies: ["W": 0.5], isolatedAtoms: ["W": -4])
+    var encoder = CompactEncoder()
+    encoder.add(index)
+    var decoder = try CompactDecoder(encoder.finish())
+    #expect(try decoder.featureIndex() == index)
+    #expect(decoder.isAtEnd)
+  }
 }

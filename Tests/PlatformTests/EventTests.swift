@@ -94,7 +94,7 @@ import Testing
   @Test(.timeLimit(.minutes(2))) func anInterruptEndsTheWaitFromAnotherThread() throws {
     for events in [try InotifyEventSource(), try InotifyEventSource.polling()] {
       let thread = events
-      let results = try concurrentMap(2, threads: 2) { index in
+      let results = concurrentMap(2, threads: 2) { index in
         if index == 0 { return thread.wait(atMost: Self.patience).isInterrupted }
         thread.interrupt()
         return true

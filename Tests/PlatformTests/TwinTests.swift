@@ -11,7 +11,7 @@ import Testing
     _ = try files.readFile("/a/b")
     _ = try files.status(of: "/a")
     #expect(files.filesRead == ["/a/b"])
-    #expect(files.touches.map(\.operation) == [.open, .read, .read, .status])
+    #expect(files.touches.map(\.operation) == [.open, .status, .read, .read, .status])
     files.forgetTouches()
     #expect(files.filesRead.isEmpty)
     #expect(files.tree("/a").map(\.path) == ["/a", "/a/b"])

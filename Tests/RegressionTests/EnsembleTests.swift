@@ -40,7 +40,7 @@ import Testing
     let project = try Project(sources: 12, blocks: 2)
     let fit = try fit(project)
     let ensemble = try Ensemble.bootstrap(
-      members: 5, of: fit, tree: project.tree(), selection: selection, references: free,
+      members: 5, of: fit, tree: project.tree(), root: project.tree().root(selection), references: free,
       cache: InMemoryFactorCache(), load: project.load)
     #expect(ensemble.count == 5 && ensemble.notes.isEmpty)
     for member in 0..<5 {
@@ -57,7 +57,7 @@ import Testing
     let fit = try fit(project)
     func members(_ cache: some FactorCache, threads: Int) throws -> Ensemble {
       try Ensemble.bootstrap(
-        members: 6, of: fit, tree: project.tree(), selection: selection, references: free,
+        members: 6, of: fit, tree: project.tree(), root: project.tree().root(selection), references: free,
         cache: cache, threads: threads, load: project.load)
     }
     let fresh = try members(NoFactorCache(), threads: 1)
@@ -65,7 +65,8 @@ import Testing
     // The cache knows all but the last source.
     _ = try Ensemble.bootstrap(
       members: 6, of: fit, tree: project.tree(Array(project.sources.dropLast())),
-      selection: selection, references: free, cache: cache, load: project.load)
+      root: project.tree(Array(project.sources.dropLast())).root(selection), references: free, cache: cache,
+      load: project.load)
     _ = cache.takeComputedCount()
     let grown = try members(cache, threads: 3)
     #expect(fresh.coefficients == grown.coefficients)
@@ -83,7 +84,7 @@ import Testing
     let project = try Project(sources: 1)
     let fit = try fit(project)
     let ensemble = try Ensemble.bootstrap(
-      members: 8, of: fit, tree: project.tree(), selection: selection, references: free,
+      members: 8, of: fit, tree: project.tree(), root: project.tree().root(selection), references: free,
       cache: NoFactorCache(), load: project.load)
     #expect(ensemble.coefficients.storage.allSatisfy { $0.isFinite })
     #expect(ensemble.notes.count == 1)

@@ -111,7 +111,7 @@ struct Measurements {
       }
       let second = try clock.measure {
         _ = try Ensemble.bootstrap(
-          members: 16, of: fit!, tree: tree, selection: selection, references: references,
+          members: 16, of: fit!, tree: tree, root: tree.root(selection), references: references,
           cache: cache, threads: 2, load: load)
       }
       print(

@@ -90,3 +90,9 @@ int64_t sluice_file_system_magic(const char *path) {
 int sluice_touch(const char *path) {
   return utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
 }
+
+void sluice_keep_freed_memory(int bytes) {
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most there can be
+  mallopt(M_TRIM_THRESHOLD, bytes);
+  mallopt(M_TOP_PAD, 16 << 20);
+}

@@ -25,7 +25,7 @@ struct FitInputs: DropProvider {
     guard !operands.isEmpty else { return }
     let list = try InputList(operands, fileSystem: fileSystem, output: nil, pairsRuns: true, threads: threads)
     passedOver = list.passedOver
-    let found = try concurrentMap(list.units.count, threads: threads) { index in
+    let found = concurrentMap(list.units.count, threads: threads) { index in
       Result { try Self.unit(list.units[index], operands, fileSystem) }
     }
     for (input, result) in zip(list.units, found) {

@@ -250,7 +250,7 @@ struct InputList {
       if case .file(let file) = item { return (file.path, file.name) }
       return nil
     }
-    let kinds = try concurrentMap(paths.count, threads: threads) { index in
+    let kinds = concurrentMap(paths.count, threads: threads) { index in
       paths[index].map { Self.kind(ofFile: $0.path, name: $0.name, fileSystem) }
     }
     self.found = zip(found, kinds).map { item, kind in

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdint.h>
@@ -34,3 +35,6 @@ int64_t sluice_file_system_magic(const char *path);
 
 /// Sets access and modification time to the file system's present time, without following a link.
 int sluice_touch(const char *path);
+
+/// Freed memory goes back to the kernel only beyond so many bytes; blocks below 32 MB come from the heap.
+void sluice_keep_freed_memory(int bytes);
