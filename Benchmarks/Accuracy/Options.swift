@@ -54,7 +54,8 @@ struct Options {
   var radial = RadialKind.sBessel
   var limits: BasisSpecification.Limits?
   var ordering = FunctionOrdering.standard
-  var weights = [Weights()]
+  /// With the stress weight that the data choose where it says so.
+  var weights = [(weights: Weights(), choosesStress: false)]
   var priors: [PriorChoice] = []
   var regularisations: [(name: String, value: Regularisation)] = [("evidence", .evidence)]
   var threads = 2
@@ -93,7 +94,7 @@ struct Options {
                  --ordering N,L,RANK (what one unit of n, of l and a factor cost)
                  --degree D1,D2,…[:wn:wl]
                  --nradmax N,… --lmax L,… (by rank)   --threads N --training-errors FRAMES --every N
-                 --weights E/F/S,…  --prior ridge|smoothness[-unit][:p:wl:wn],…
+                 --weights E/F/S,… (S may be auto)  --prior ridge|smoothness[-unit][:p:wl:wn],…
                  --regularisation evidence|gcv|NUMBER,…   (all combinations of the three)
     """
 
@@ -172,10 +173,11 @@ struct Options {
       angularWeight: parts.count > 2 ? try number(parts[2]) : 2.0 / 3)
   }
 
-  private static func weights(_ text: String) throws -> Weights {
-    let parts = try text.split(separator: "/").map { try number(String($0)) }
+  private static func weights(_ text: String) throws -> (weights: Weights, choosesStress: Bool) {
+    let choosesStress = text.hasSuffix("/auto")
+    let parts = try text.split(separator: "/").map { $0 == "auto" && choosesStress ? 1 : try number(String($0)) }
     guard parts.count == 3 else { throw UsageError(description: "weights are E/F/S, not '\(text)'") }
-    return Weights(energy: parts[0], forces: parts[1], stress: parts[2])
+    return (Weights(energy: parts[0], forces: parts[1], stress: parts[2]), choosesStress)
   }
 }
 

@@ -44,7 +44,9 @@ struct Study {
     print(
       "  test MAE E meV/atom, F eV/Å, S GPa | test RMSE | train MAE | train RMSE | "
         + "lambda, degrees of freedom, log evidence, s")
-    for weights in options.weights {
+    for choice in options.weights {
+      var weights = choice.weights
+      if choice.choosesStress, try stressesContradict(tree, factors) { weights.stress *= StressAgreement.reduction }
       let factor = try tree.factor(
         Regression.Selection(weights: weights), cache: NoFactorCache(), threads: options.threads
       ) { factors[$0]! }
@@ -113,6 +115,18 @@ struct Study {
       fit: try Fit(
         chosen, layout: ColumnLayout(basis: kept.count, elements: layout.elements), references: references,
         prior: prior.prior(basis), regularisation: regularisation), evaluator: Evaluator(basis))
+  }
+
+  /// As the refit stage decides it, by all training frames.
+  private func stressesContradict(_ tree: FactorTree, _ factors: [Digest: SourceFactors]) throws -> Bool {
+    let parts = try [Weights(stress: 0), Weights(energy: 0, forces: 0)].map {
+      try tree.factor(Regression.Selection(weights: $0), cache: NoFactorCache(), threads: options.threads) {
+        factors[$0]!
+      }
+    }
+    return try StressAgreement(
+      rest: parts[0], stresses: parts[1], layout: layout, references: .leastSquares(elements: layout.elements),
+      prior: PriorChoice("smoothness").prior(evaluator.basis))?.contradicts ?? false
   }
 
   // MARK: Features

@@ -8,8 +8,8 @@ private struct Row {
 }
 
 private let rows = [
-  Row(element: "Ni", cutoff: 5, weights: "30/1/0,30/1/1"), Row(element: "Li", cutoff: 8, weights: "30/1/1"),
-  Row(element: "Mo", cutoff: 5, weights: "30/1/1"), Row(element: "Si", cutoff: 5, weights: "30/1/1"),
+  Row(element: "Ni", cutoff: 5, weights: "30/1/auto"), Row(element: "Li", cutoff: 8, weights: "30/1/auto"),
+  Row(element: "Mo", cutoff: 5, weights: "30/1/auto"), Row(element: "Si", cutoff: 5, weights: "30/1/auto"),
 ]
 
 /// Every table, or the one named: functions, chosen, orderings, cutoffs, radial, anchors, alloys.
@@ -80,7 +80,7 @@ private func orderings(_ folder: String) throws {
 private func cutoffs(_ folder: String) throws {
   for (element, cutoffs) in [("Li", [7, 8, 9]), ("Mo", [4.7, 5]), ("Si", [4.7, 5, 5.5])] {
     for cutoff in cutoffs {
-      var options = try options(Row(element: element, cutoff: cutoff, weights: "30/1/1"), folder)
+      var options = try options(Row(element: element, cutoff: cutoff, weights: "30/1/auto"), folder)
       options.functions = 1000
       options.folds = 4
       try run(options)

@@ -23,6 +23,10 @@ struct FitProblem: Sendable {
   let references: ReferenceEnergies
   let referenceWords: String
   private(set) var emphasis: Emphasis
+  /// As given, or with less for stresses that contradict the rest.
+  private(set) var weights: Weights
+  /// nil where there is nothing to compare.
+  private(set) var stresses: StressCheck?
   /// What stands out and counts less.
   private(set) var outliers: [Outlier] = []
   private(set) var outlierNotes: [String] = []
@@ -41,6 +45,7 @@ struct FitProblem: Sendable {
 
   init(_ features: [SourceArtifact], _ context: StageContext, _ options: FitOptions) throws {
     self.options = options
+    weights = options.weights
     self.context = context
     let known = try SourceTable(features, context).entries.filter { !$0.index.frames.isEmpty }
     let indices = known.map { (source: $0.source, index: $0.index) }
@@ -85,6 +90,10 @@ struct FitProblem: Sendable {
     smoothness = Prior.smoothness(factors: basis.columnFunctions.map { zip($0.ns, $0.ls).map { (n: $0, l: $1) } })
     shortRange = try ShortRangePrior(
       evaluator, basis: Digest(of: basisJSON), learned.map(\.index), weight: options.shortRangeWeight, context)
+    stresses = try StressCheck(self)
+    if options.weighting.choosesStressWeight, stresses?.agreement.contradicts == true {
+      weights.stress *= StressAgreement.reduction
+    }
     root = tree.root(selection(.all), threads: context.threads)
     guard root.key != nil else {
       throw StageError(
@@ -162,7 +171,7 @@ struct FitProblem: Sendable {
     let isBootstrap = options.ensembleMethod == "bootstrap"
     let members = isBootstrap ? (0..<options.ensembleMembers).map { root.resampled(member: $0) } : []
     let kept = tree.cachedKeys([root, root.withoutApart] + members)
-    try context.keepMemos(kept, of: "merged factors")
+    try context.keepMemos(kept + (stresses?.cachedKeys ?? []), of: "merged factors")
   }
 
   /// - Parameters:
@@ -205,7 +214,7 @@ struct FitProblem: Sendable {
 
   func selection(_ data: Data) -> Regression.Selection {
     let without = data == .all ? [] : heldOut
-    var selection = Regression.Selection(weights: options.weights) {
+    var selection = Regression.Selection(weights: weights) {
       without.contains(BlockName(source: $0, block: $1)) ? 0 : 1
     }
     selection.emphasis = { [emphasis] in emphasis.multiplier(of: $1, in: $0) }

@@ -57,7 +57,7 @@ struct PointwiseRows {
   /// As the featurize stage makes them, times the fit's weights; shape [any][columns], row by row.
   private func rows(of configuration: Configuration, group: String) throws -> [Double] {
     try TrainingRows.all(of: configuration, problem.evaluator).flatMap { kind, rows in
-      let weight = options.weights.multiplier(group: group, kind: kind)
+      let weight = problem.weights.multiplier(group: group, kind: kind)
       return weight > 0 ? rows.storage.map { $0 * weight } : []
     }
   }

@@ -36,6 +36,7 @@ public struct RefitStage: FoldStage {
     let errors = try ErrorMeasurement(
       problem: problem, model: test, whole: model, leftOut: others[1].leftOut, curve: others[0].curve, options: options
     ).measure(configurations, context)
+    let agreement = try problem.stresses?.summary(problem, configurations)
     let calibration = try calibration(problem, test, ensemble, configurations, context)
     let (potential, shortRange) = try problem.potential(
       model, metadata: ["made_by": "sluice", "project": context.project])
@@ -56,14 +57,14 @@ public struct RefitStage: FoldStage {
         ("referenceEnergies.npy", Matrix([model.referenceEnergies]).numPyBytes),
       ]))
     draft.add("basis.json", problem.basisJSON)
-    var summary = summary(problem, model, prior, ensemble, errors, calibration, shortRange)
+    var summary = summary(problem, model, prior, ensemble, errors, calibration, shortRange, agreement)
     summary.ensembleDigest = archive.map { Digest(of: $0) }
     draft.add("fit.json", try CanonicalJSON.encode(summary))
     var result = FoldResult(wholes: [draft])
     for note in model.notes + problem.outlierNotes + (ensemble?.notes ?? []) {
       result.diagnostics.append(Diagnostic(.note, code: "fit", cause: note))
     }
-    result.diagnostics += shortRange + problem.outliers.map(\.diagnostic)
+    result.diagnostics += [agreement?.diagnostic].compactMap { $0 } + shortRange + problem.outliers.map(\.diagnostic)
     return result
   }
 
@@ -87,7 +88,8 @@ public struct RefitStage: FoldStage {
 
   private func summary(
     _ problem: FitProblem, _ model: Fit, _ prior: String, _ ensemble: Ensemble?, _ errors: ErrorMeasurement.Result,
-    _ calibration: [FitSummary.Calibration], _ shortRange: [Diagnostic]
+    _ calibration: [FitSummary.Calibration], _ shortRange: [Diagnostic],
+    _ agreement: FitSummary.StressAgreement?
   ) -> FitSummary {
     let basis = problem.evaluator.basis
     let specification = problem.specification
@@ -110,10 +112,11 @@ public struct RefitStage: FoldStage {
     summary.ensembleMethod = ensemble == nil ? "none" : options.ensembleMethod
     summary.heldOutBlocks = problem.heldOut.count
     summary.blocks = problem.blocks.count
-    summary.weights = options.weighting.words
+    summary.weights = options.weighting.words(problem.weights)
     summary.weightValues = [
-      "energy": options.weights.energy, "forces": options.weights.forces, "stress": options.weights.stress,
+      "energy": problem.weights.energy, "forces": problem.weights.forces, "stress": problem.weights.stress,
     ]
+    summary.stressAgreement = agreement
     summary.logEvidence = model.logEvidence
     summary.prunedFunctions = model.prunedFunctions
     summary.errors = errors.lines
@@ -125,7 +128,8 @@ public struct RefitStage: FoldStage {
     summary.calibration = calibration
     summary.outliers = problem.outliers.map(\.summary)
     summary.notes =
-      model.notes + problem.outlierNotes + (ensemble?.notes ?? []) + errors.notes
+      model.notes + [agreement?.diagnostic].compactMap { $0.map { "\($0.cause) \($0.remedy)" } }
+      + problem.outlierNotes + (ensemble?.notes ?? []) + errors.notes
       + calibration.map { "Ensemble, on held-out frames: \($0.words)." } + shortRange.map(\.cause)
     summary.parity = errors.parity
     return summary

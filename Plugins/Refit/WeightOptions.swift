@@ -3,18 +3,22 @@ import StageKit
 
 /// How rows are weighted, as a pipeline file says it.
 struct WeightOptions: Sendable {
+  /// The stress weight is 1 where the data choose it.
   let weights: Weights
+  /// Whether stresses count less where they contradict energies and forces.
+  let choosesStressWeight: Bool
   /// nil for the same weights at all energies.
   let energy: EnergyWeights?
   let outliers: OutlierRule?
 
   init(_ parameters: inout ParameterDecoder) throws(ParameterError) {
-    (weights, energy) = try parameters.object(
+    (weights, choosesStressWeight, energy) = try parameters.object(
       "weights", "What rows are multiplied by: energies and stresses as 'normalisation' says, forces by component."
     ) { (inner: inout ParameterDecoder) throws(ParameterError) in
       let energy = try inner.number("energy", default: 30, in: .notNegative, "Of energies.")
       let forces = try inner.number("forces", default: 1, in: .notNegative, "Of forces.")
-      let stress = try inner.number("stress", default: 1, in: .notNegative, "Of stresses.")
+      let stress = try inner.numberOrAuto(
+        "stress", in: .notNegative, "Of stresses; auto is 1, or 1/32 where they contradict energies and forces.")
       let normalisation = try inner.choice(
         "normalisation", of: Weights.Normalisation.allCases.map(\.rawValue), default: "root",
         "Energies and stresses as totals over the root of the number of atoms, over the number, or as they are.")
@@ -23,12 +27,12 @@ struct WeightOptions: Sendable {
         Weights.Group(
           energy: try group.number("energy", default: energy, in: .notNegative, "Of energies."),
           forces: try group.number("forces", default: forces, in: .notNegative, "Of forces."),
-          stress: try group.number("stress", default: stress, in: .notNegative, "Of stresses."))
+          stress: try group.numberOrAuto("stress", in: .notNegative, "Of stresses; auto is what the others have."))
       }
       let weights = Weights(
-        energy: energy, forces: forces, stress: stress, groups: groups,
+        energy: energy, forces: forces, stress: stress ?? 1, groups: groups,
         normalisation: Weights.Normalisation(rawValue: normalisation)!)
-      return (weights, try Self.byEnergy(&inner))
+      return (weights, stress == nil, try Self.byEnergy(&inner))
     }
     outliers = try parameters.object("outliers", "Runs whose errors are far beyond those of the others.") {
       (inner: inout ParameterDecoder) throws(ParameterError) in
@@ -62,7 +66,8 @@ struct WeightOptions: Sendable {
     }
   }
 
-  var words: String {
+  /// - Parameter weights: as used.
+  func words(_ weights: Weights) -> String {
     var text = "energy \(weights.energy), forces \(weights.forces), stress \(weights.stress)"
     switch weights.normalisation {
     case .rootOfAtoms: break

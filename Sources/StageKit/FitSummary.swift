@@ -31,6 +31,8 @@ public struct FitSummary: Sendable, Codable, Equatable {
   public var weights: String
   /// General weights by label.
   public var weightValues: [String: Double]
+  /// Whether the stress labels agree with the others; nil where there are none that count.
+  public var stressAgreement: StressAgreement?
   public var errors: [ErrorLine]
   /// What counts less because its errors stand out; empty where that was not asked for.
   public var outliers: [Outlier]

@@ -164,6 +164,25 @@ public struct ParameterDecoder: Sendable {
     return try integer(name, default: nil, in: range, help)
   }
 
+  /// A number or the word `auto` (nil), which is the default.
+  public mutating func numberOrAuto(_ name: String, in range: NumberRange = .any, unit: String = "", _ help: String)
+    throws(ParameterError) -> Double?
+  {
+    let type = "number\(range.words) or 'auto'"
+    guard let member = find(name) else {
+      describe(name, type, "'auto'", unit, help)
+      record(name, "'auto'")
+      return nil
+    }
+    if case .text(let text) = member.value.content {
+      guard text == "auto" else { throw wrong(member, "a number or 'auto'") }
+      describe(name, type, "'auto'", unit, help)
+      record(name, "'auto'")
+      return nil
+    }
+    return try number(name, default: nil, in: range, unit: unit, help)
+  }
+
   // MARK: Finishing
 
   /// Refuses keys that nothing asked for, with the nearest known one.

@@ -21,7 +21,8 @@ let fitCommand = Command(
     weights, priors, ensembles or reference energies, or with more DATA, does only what is new.
 
     WEIGHTS is E/F/S, what rows of energies (totals over √N, eV), forces (eV/Å) and stresses (V·σ over √N, eV) are
-    multiplied by. By energy: 'hull' or 'lowest', optionally followed by :softness and :cutoff in eV/atom.
+    multiplied by; S may be auto: 1, or 1/32 where stresses contradict energies and forces. By energy: 'hull' or
+    'lowest', optionally followed by :softness and :cutoff in eV/atom.
     With --choose-from the fit is made twice: to N functions first, of which those stay that the training data need
     most. 'featurize: { basis: 'DIR/basis.json' }' then uses them in a pipeline, --basis in later fits.
     TEST is a share of the data, whole runs at a time, that tests a second fit while the potential learns from all;
@@ -34,7 +35,7 @@ let fitCommand = Command(
       "elements", short: "e", value: "LIST", "Elements, as W,Re; default: those of the data. Others are set aside."),
     Option("name", value: "NAME", "Of the potential; default: potential."),
     Option("test", short: "t", value: "TEST", repeats: true, "A share such as 0.1 (default), or files and folders."),
-    Option("weights", short: "w", value: "WEIGHTS", "Default: 30/1/1."),
+    Option("weights", short: "w", value: "WEIGHTS", "Default: 30/1/auto."),
     Option("group-weights", value: "GROUP=WEIGHTS", repeats: true, "Of one group; 0/0/0 leaves it out."),
     Option(
       "normalisation", value: "HOW", "Energies, stresses: totals over root of N (root), over N (atoms), or total."),

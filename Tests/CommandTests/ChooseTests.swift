@@ -13,8 +13,8 @@ struct ChooseTests {
 
   private func prepared() throws -> Program {
     let program = try Program()
-    for number in 1...4 {
-      try program.write("data/run\(number)/vasprun.xml", Samples.run(3, seed: UInt64(number)).vasprun())
+    for (number, name) in ["bulk", "cold", "hot", "liquid"].enumerated() {
+      try program.write("data/\(name)/vasprun.xml", Samples.run(3, seed: UInt64(number + 1)).vasprun())
     }
     return program
   }
@@ -93,7 +93,7 @@ struct ChooseTests {
     let program = try prepared()
     #expect(try fit(program, ["-o", "a", "--threads", "1"] + Self.choosing).status == 0)
     let outcome = try program.run(
-      ["fit", "data/run3", "data/run1", "data/run4", "data/run2", "-o", "b", "--threads", "3", "--no-active-set"]
+      ["fit", "data/hot", "data/bulk", "data/liquid", "data/cold", "-o", "b", "--threads", "3", "--no-active-set"]
         + Self.choosing)
     #expect(outcome.status == 0, "\(outcome.messages)")
     #expect(try program.read("a/basis.json") == program.read("b/basis.json"))

@@ -142,10 +142,12 @@ struct FitRequest {
 
   private static func weights(_ text: String, _ option: String) throws(UsageError) -> String {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-    guard parts.count == 3, parts.allSatisfy({ Double($0) != nil }) else {
-      throw UsageError("\(option) needs three numbers E/F/S, such as 30/1/1, not '\(text)'")
+    guard parts.count == 3, parts[..<2].allSatisfy({ Double($0) != nil }), Double(parts[2]) != nil || parts[2] == "auto"
+    else {
+      throw UsageError("\(option) needs three numbers E/F/S, such as 30/1/1 or 30/1/auto, not '\(text)'")
     }
-    return "energy: \(parts[0]), forces: \(parts[1]), stress: \(parts[2])"
+    let stress = parts[2] == "auto" ? quoted(parts[2]) : parts[2]
+    return "energy: \(parts[0]), forces: \(parts[1]), stress: \(stress)"
   }
 
   private mutating func addSolution(_ arguments: Arguments) throws(UsageError) {
