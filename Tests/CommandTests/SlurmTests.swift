@@ -33,11 +33,12 @@ struct SlurmTests {
     #expect(try project.published("calm") == expected)
     #expect(project.orders("calm").isEmpty)
 
-    // Tasks stand at a gate until they were hit, however slowly this machine starts them.
+    // Tasks stand at a gate until they were hit, however slowly this machine starts them. A controller that dies may
+    // hold for running what it never hears the end of: the time limit ends that.
     let gate = project.program.folder.path + "/gate"
     let slow = try project.writePipeline(
       "storm",
-      "{ use: 'slurm', sourcesPerTask: 2, setup: ['while [ ! -e \(gate) ]; do sleep 0.1; done'], \(options) }")
+      "{ use: 'slurm', sourcesPerTask: 2, time: '1', setup: ['while [ ! -e \(gate) ]; do sleep 0.1; done'], \(options) }")
     let first = try project.program.start(["run", slow])
     try wait("tasks run") { try cluster.shell("squeue -h -r -t running -o %A").split(separator: "\n").count > 6 }
     let array = try cluster.shell("squeue -h -r -t running -o '%F_%K' | sort").split(separator: "\n").map(String.init)
