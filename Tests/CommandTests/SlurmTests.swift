@@ -38,7 +38,8 @@ struct SlurmTests {
     let gate = project.program.folder.path + "/gate"
     let slow = try project.writePipeline(
       "storm",
-      "{ use: 'slurm', sourcesPerTask: 2, time: '1', setup: ['while [ ! -e \(gate) ]; do sleep 0.1; done'], \(options) }")
+      "{ use: 'slurm', sourcesPerTask: 2, time: '1', setup: ['while [ ! -e \(gate) ]; do sleep 0.1; done'], \(options) }"
+    )
     let first = try project.program.start(["run", slow])
     try wait("tasks run") { try cluster.shell("squeue -h -r -t running -o %A").split(separator: "\n").count > 6 }
     let array = try cluster.shell("squeue -h -r -t running -o '%F_%K' | sort").split(separator: "\n").map(String.init)
