@@ -60,7 +60,7 @@ import Testing
     (none.functionsPerElement, none.chosen) = (nil, [])
     #expect(throws: ACEError.self) { try Basis(none) }
     let text = String(decoding: try JSONEncoder().encode(specification.choosing([0, 4], of: whole)), as: UTF8.self)
-    for (old, new) in [("\"Cu\"],\"", "\"Fe\"],\""), ("\"n\":[", "\"n\":[1,")] {
+    for (old, new) in [("\"element\":\"Cu\"", "\"element\":\"Fe\""), ("\"n\":[", "\"n\":[1,")] {
       let broken = text.replacingOccurrences(of: old, with: new)
       #expect(broken != text, "\(old)")
       #expect(throws: (any Error).self) { try JSONDecoder().decode(BasisSpecification.self, from: Data(broken.utf8)) }
